@@ -1,0 +1,98 @@
+/**
+ * Time. `now()` is the scheduler's idea of Unix time in ms; `monotonic()` counts ms from an arbitrary start,
+ * the same for all threads of the process. A wall clock may jump, a monotonic one may not: every duration, and
+ * how long the lease may be trusted, is judged by the monotonic one.
+ */
+export type Clock = {
+  /** Unix time, ms (may have a fraction); never goes back. */
+  now(): number;
+  /** Monotonic time, ms, common to all threads of this process. */
+  monotonic(): number;
+};
+
+/** Timers, injected with the clock so that a simulation can drive both. Delays are in ms. */
+export type Timers = {
+  set(callback: () => void, delay: number): unknown;
+  clear(timer: unknown): void;
+};
+
+/** `now = monotonic + offset` (ms): the whole of what a thread must know of another thread's clock. */
+export type ClockReading = { readonly offset: number };
+
+export function monotonicNow(): number {
+  return Number(process.hrtime.bigint()) / 1e6;
+}
+
+/** Node's timers fire at once for a delay above 2^31 - 1 ms (its documentation of setTimeout). */
+export const LONGEST_TIMER = 2 ** 31 - 1;
+
+export const systemTimers: Timers = {
+  set: (callback, delay) => setTimeout(callback, Math.min(Math.max(delay, 0), LONGEST_TIMER)),
+  clear: (timer) => clearTimeout(timer as NodeJS.Timeout),
+};
+
+/** Beyond this difference (ms) the wall clock is said to have stepped, and is not followed by slewing. */
+export const STEP_LIMIT = 60_000;
+
+/** A slewed clock never runs faster than 1 + this, nor slower than 1 - this. */
+const SLEW_LIMIT = 0.5;
+
+/** A difference is worked off over about this time, ms. */
+const SLEW_TIME = 10_000;
+
+export type WallAdjustment =
+  | { readonly kind: 'slewed'; readonly difference: number }
+  | { readonly kind: 'step-refused'; readonly difference: number };
+
+/**
+ * A clock that advances with the monotonic clock and is slewed towards the wall clock whenever `discipline` is
+ * called, so that a wall clock that is set never makes an occurrence run twice or not at all. A difference of
+ * more than `STEP_LIMIT` is not followed here: only `stepTo` follows one, once it was confirmed elsewhere.
+ */
+export class SlewedClock implements Clock {
+  readonly #wall: () => number;
+  readonly #monotonic: () => number;
+  #anchor: number;
+  #value: number;
+  #rate = 1;
+
+  constructor(wall: () => number = Date.now, monotonic: () => number = monotonicNow) {
+    this.#wall = wall;
+    this.#monotonic = monotonic;
+    this.#anchor = monotonic();
+    this.#value = wall();
+  }
+
+  now(): number {
+    return this.#value + (this.#monotonic() - this.#anchor) * this.#rate;
+  }
+
+  monotonic(): number {
+    return this.#monotonic();
+  }
+
+  /** Compares with the wall clock and sets the rate at which the difference (ms) is worked off. */
+  discipline(): WallAdjustment {
+    this.#reanchor();
+    const difference = this.#wall() - this.#value;
+    if (Math.abs(difference) > STEP_LIMIT) {
+      this.#rate = 1;
+      return { kind: 'step-refused', difference };
+    }
+    this.#rate = 1 + Math.min(Math.max(difference / SLEW_TIME, -SLEW_LIMIT), SLEW_LIMIT);
+    return { kind: 'slewed', difference };
+  }
+
+  /** Follows a confirmed step of the wall clock. */
+  stepTo(time: number): void {
+    this.#reanchor();
+    this.#value = time;
+    this.#rate = 1;
+  }
+
+  #reanchor(): void {
+    const monotonic = this.#monotonic();
+    this.#value += (monotonic - this.#anchor) * this.#rate;
+    this.#anchor = monotonic;
+  }
+}

@@ -1,0 +1,73 @@
+/**
+ * The exceptions of a checkpoint: the unsettled occurrences before the watermark, as (job id, scheduled time),
+ * in a compact form for one column. Layout: a count, then for each entry, sorted by id then time, the id's
+ * difference to the entry before and the time's difference to the entry before, as unsigned LEB128 (the time's
+ * zigzag-encoded).
+ */
+export type Exceptions = {
+  /** Job ids, ascending. */
+  readonly ids: Float64Array;
+  /** Scheduled times, Unix ms, beside the ids. */
+  readonly times: Float64Array;
+};
+
+/** The most that a checkpoint lists; what does not fit holds the watermark back. */
+export const EXCEPTIONS_LIMIT = 10_000;
+
+export const NO_EXCEPTIONS: Exceptions = { ids: new Float64Array(0), times: new Float64Array(0) };
+
+export function encodeExceptions({ ids, times }: Exceptions): Uint8Array {
+  const order = Array.from(ids.keys()).sort((a, b) => ids[a]! - ids[b]! || times[a]! - times[b]!);
+  const bytes: number[] = [];
+  writeUnsigned(bytes, ids.length);
+  let id = 0;
+  let time = 0;
+  for (const index of order) {
+    writeUnsigned(bytes, ids[index]! - id);
+    const difference = times[index]! - time;
+    writeUnsigned(bytes, difference >= 0 ? difference * 2 : -difference * 2 - 1);
+    id = ids[index]!;
+    time = times[index]!;
+  }
+  return Uint8Array.from(bytes);
+}
+
+/** @throws RangeError when the bytes are not what `encodeExceptions` writes */
+export function decodeExceptions(bytes: Uint8Array): Exceptions {
+  if (bytes.length === 0) return NO_EXCEPTIONS;
+  let position = 0;
+  const read = (): number => {
+    let value = 0;
+    for (let factor = 1; ; factor *= 128) {
+      const byte = bytes[position++];
+      if (byte === undefined || factor > 2 ** 49) throw new RangeError('the list of exceptions is damaged');
+      value += (byte & 127) * factor;
+      if (byte < 128) return value;
+    }
+  };
+  const count = read();
+  if (count > bytes.length) throw new RangeError('the list of exceptions is damaged');
+  const ids = new Float64Array(count);
+  const times = new Float64Array(count);
+  let id = 0;
+  let time = 0;
+  for (let index = 0; index < count; index++) {
+    id += read();
+    const zigzag = read();
+    time += zigzag % 2 === 0 ? zigzag / 2 : -(zigzag + 1) / 2;
+    ids[index] = id;
+    times[index] = time;
+  }
+  if (position !== bytes.length) throw new RangeError('the list of exceptions is damaged');
+  return { ids, times };
+}
+
+/** Numbers up to 2^53, so no bit operators. */
+function writeUnsigned(bytes: number[], value: number): void {
+  let rest = value;
+  while (rest >= 128) {
+    bytes.push((rest % 128) + 128);
+    rest = Math.floor(rest / 128);
+  }
+  bytes.push(rest);
+}

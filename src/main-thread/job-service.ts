@@ -1,0 +1,30 @@
+import type { JobKey, JobRow } from '../job/job.ts';
+import type { ScheduleRequest } from '../job/plan.ts';
+
+/** A job as the API shows it. */
+export type JobView = { readonly row: JobRow; readonly nextRun: number | null };
+
+/**
+ * The operations on jobs that the HTTP API offers. Each resolves once the change is durable; each rejects with a
+ * DalgaError of the catalogue, and then nothing was written (but for `outcome_unknown`).
+ */
+export type JobService = {
+  /** Creates or replaces. `onlyCreate`: rejects with precondition_failed when the job exists. */
+  put(key: JobKey, request: ScheduleRequest, options: { onlyCreate: boolean }): Promise<PutResult>;
+  get(key: JobKey): Promise<JobView | null>;
+  /** Null when there is no such job. */
+  post(key: JobKey, request: ScheduleRequest): Promise<JobView | null>;
+  /** False when there is no such job. */
+  delete(key: JobKey): Promise<boolean>;
+};
+
+export type PutResult = { readonly created: boolean; readonly view: JobView };
+
+/** Why the service is not ready, by the part that is not: empty when it is. */
+export type Readiness = { readonly ready: boolean; readonly reasons: Readonly<Record<string, string>> };
+
+export type Health = {
+  /** Resolves to whether both the main and the scheduler thread turn. */
+  alive(): Promise<boolean>;
+  readiness(): Readiness;
+};

@@ -1,0 +1,102 @@
+import type { Config } from '../config.ts';
+import type { PlainError } from '../errors.ts';
+import type { JobRow } from '../job/job.ts';
+
+/**
+ * All that crosses the port between the main thread and the scheduler thread. Main sends commands, the scheduler
+ * sends reports; both are plain data.
+ */
+
+/** What the scheduler thread is started with, as its workerData. */
+export type SchedulerInit = {
+  readonly config: Config;
+  /** Four characters, made with the table: the first part of every message_id. */
+  readonly tag: string;
+  /** The durable watermark, Unix ms: every occurrence before it is settled, or is one of the exceptions. */
+  readonly watermark: number;
+  /** The durable exceptions, as `encodeExceptions` writes them. */
+  readonly exceptions: Uint8Array;
+  /** Main's clock: Unix time = monotonic time + offset, ms. */
+  readonly clockOffset: number;
+  /** Monotonic ms until which the lease may be trusted; Infinity while no standby could take it. */
+  readonly trustedUntil: number;
+};
+
+/** A committed change of one job. */
+export type JobChange =
+  | { readonly op: 'upsert'; readonly row: JobRow }
+  | { readonly op: 'remove'; readonly id: number; readonly version: number };
+
+export type SchedulerCommand =
+  /**
+   * The changes of one committed batch, in the order of their commits. Numbers have no gaps: a report that says
+   * `acknowledged: n` was made after the scheduler took in all batches up to n. `reply` asks for
+   * `changes.acknowledged` at once.
+   */
+  | {
+      readonly type: 'jobs.changed';
+      readonly number: number;
+      readonly changes: readonly JobChange[];
+      readonly reply: boolean;
+    }
+  /** The lease was renewed. Monotonic ms. */
+  | { readonly type: 'lease.trusted'; readonly until: number }
+  /** The clock was slewed or stepped. */
+  | { readonly type: 'clock.adjusted'; readonly offset: number }
+  /** Open the snapshot and load the table: sent once main forwards every change. */
+  | { readonly type: 'load.start' }
+  /** Take nothing more, settle what is in flight until the deadline (monotonic ms), then report `stopped`. */
+  | { readonly type: 'scheduler.stop'; readonly deadline: number };
+
+/** A one-off job whose only occurrence has settled: its row is to be deleted if it still has this version. */
+export type SettledJob = { readonly id: number; readonly version: number };
+
+/** What a checkpoint is made of. */
+export type Progress = {
+  /** The last batch of changes that was taken in before this report was made. */
+  readonly acknowledged: number;
+  /**
+   * Unix ms. Every occurrence before it, of the jobs and changes taken in, is settled or is listed. Null until
+   * the table is loaded: the durable watermark and exceptions then stay as they are.
+   */
+  readonly frontier: number | null;
+  /** As `encodeExceptions` writes them. */
+  readonly exceptions: Uint8Array;
+  /** How many occurrences have settled since the start: a checkpoint is worth writing when it grew. */
+  readonly settledCount: number;
+  /** Jobs that settled for good since the last report. */
+  readonly settledJobs: readonly SettledJob[];
+  readonly counters: SchedulerCounters;
+};
+
+/** Since the start of the scheduler unless said otherwise. */
+export type SchedulerCounters = {
+  /** Jobs in the arena now. */
+  readonly jobs: number;
+  /** Bytes that the arena takes now. */
+  readonly arenaBytes: number;
+  readonly dispatched: number;
+  readonly confirmed: number;
+  readonly returned: number;
+  readonly nacked: number;
+  readonly lost: number;
+  readonly superseded: number;
+  readonly cancelled: number;
+  /** Occurrences with a publisher now. */
+  readonly inFlight: number;
+  /** Occurrences that wait for their route now. */
+  readonly heldBack: number;
+};
+
+export type SchedulerReport =
+  /** The thread runs, reaches both servers, and waits for `load.start`. */
+  | { readonly type: 'scheduler.started' }
+  | { readonly type: 'changes.acknowledged'; readonly number: number }
+  | { readonly type: 'progress'; readonly progress: Progress }
+  | { readonly type: 'load.finished'; readonly jobs: number; readonly duration: number }
+  /** A publisher thread gained or lost its connection to RabbitMQ. */
+  | { readonly type: 'broker.changed'; readonly connected: number; readonly reason: string | null }
+  /** The last report. `clean`: nothing was left with a publisher, and the exceptions list all the rest. */
+  | { readonly type: 'scheduler.stopped'; readonly progress: Progress; readonly clean: boolean }
+  /** It cannot start or go on; the thread ends. `startup`: the message is one for the operator. */
+  | { readonly type: 'scheduler.failed'; readonly error: PlainError; readonly startup: boolean };
