@@ -16,9 +16,6 @@ export type Timers = {
   clear(timer: unknown): void;
 };
 
-/** `now = monotonic + offset` (ms): the whole of what a thread must know of another thread's clock. */
-export type ClockReading = { readonly offset: number };
-
 export function monotonicNow(): number {
   return Number(process.hrtime.bigint()) / 1e6;
 }
@@ -94,5 +91,28 @@ export class SlewedClock implements Clock {
     const monotonic = this.#monotonic();
     this.#value += (monotonic - this.#anchor) * this.#rate;
     this.#anchor = monotonic;
+  }
+}
+
+/** The clock of a thread that is told the offset by another one. It never goes back either. */
+export class OffsetClock implements Clock {
+  #offset: number;
+  #last = 0;
+
+  constructor(offset: number) {
+    this.#offset = offset;
+  }
+
+  setOffset(offset: number): void {
+    this.#offset = offset;
+  }
+
+  now(): number {
+    this.#last = Math.max(this.#last, monotonicNow() + this.#offset);
+    return this.#last;
+  }
+
+  monotonic(): number {
+    return monotonicNow();
   }
 }

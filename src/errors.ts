@@ -50,10 +50,13 @@ export class DalgaError extends Error {
 export class StartupError extends Error {
   override readonly name = 'StartupError';
   readonly exitCode: number;
+  /** Whether waiting may help: the server cannot be reached, rather than refusing. */
+  readonly transient: boolean;
 
-  constructor(message: string, options: { exitCode?: number; cause?: unknown } = {}) {
+  constructor(message: string, options: { exitCode?: number; transient?: boolean; cause?: unknown } = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.exitCode = options.exitCode ?? 2;
+    this.transient = options.transient ?? false;
   }
 }
 

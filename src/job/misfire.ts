@@ -7,8 +7,8 @@
 export type Turn = {
   /** The scheduled time of this run, Unix ms. */
   time: number;
-  /** How many scheduled times were missed and are represented by this run; 0 for an ordinary one. */
-  missed: number;
+  /** How many earlier scheduled times this run stands for. */
+  behind: number;
   /** The job's next scheduled time; Infinity when there is none. */
   next: number;
 };
@@ -18,25 +18,30 @@ export type Turn = {
  *
  * @param due the scheduled time whose turn it is, `due <= now`, Unix ms
  * @param intervalMs 0 for a one-off
- * @param misfireAfter ms
  */
-export function decideTurn(
-  turn: Turn,
-  due: number,
+export function decideTurn(turn: Turn, due: number, intervalMs: number, now: number): void {
+  if (intervalMs === 0) {
+    turn.time = due;
+    turn.behind = 0;
+    turn.next = Number.POSITIVE_INFINITY;
+    return;
+  }
+  turn.behind = now - due < intervalMs ? 0 : Math.floor((now - due) / intervalMs);
+  turn.time = due + turn.behind * intervalMs;
+  turn.next = turn.time + intervalMs;
+}
+
+/**
+ * How many missed times a run stands for, as x-dalga-missed tells it: the earlier ones that it supersedes, and
+ * its own when it is sent later than `misfireAfter` (ms). 0 for an ordinary run.
+ */
+export function countMissed(
+  time: number,
+  behind: number,
   intervalMs: number,
   now: number,
   misfireAfter: number,
-): Turn {
-  if (intervalMs === 0) {
-    turn.time = due;
-    turn.missed = now - due > misfireAfter ? 1 : 0;
-    turn.next = Number.POSITIVE_INFINITY;
-    return turn;
-  }
-  const behind = now - due < intervalMs ? 0 : Math.floor((now - due) / intervalMs);
-  const latest = due + behind * intervalMs;
-  turn.time = latest;
-  turn.missed = behind + (now - latest > Math.min(misfireAfter, intervalMs) ? 1 : 0);
-  turn.next = latest + intervalMs;
-  return turn;
+): number {
+  const patience = intervalMs === 0 ? misfireAfter : Math.min(misfireAfter, intervalMs);
+  return behind + (now - time > patience ? 1 : 0);
 }

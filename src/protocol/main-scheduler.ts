@@ -75,6 +75,8 @@ export type SchedulerCounters = {
   readonly jobs: number;
   /** Bytes that the arena takes now. */
   readonly arenaBytes: number;
+  /** Occurrences that came due: confirmed + returned + superseded + cancelled + in flight + held back. */
+  readonly due: number;
   readonly dispatched: number;
   readonly confirmed: number;
   readonly returned: number;

@@ -1,0 +1,83 @@
+import { Column } from './column.ts';
+
+/**
+ * Occurrences on their way, each in one of these states:
+ *
+ *   taken -> sent      with a publisher; an outcome will come
+ *   taken -> waiting   its route cannot take it now (held back), or its message was refused or lost
+ *   waiting -> sent    its route can
+ *   sent -> waiting    nacked, lost or unsent, and the job still owes it
+ *   sent -> settled    confirmed or returned
+ *   sent -> void       superseded or cancelled: the outcome that is still to come changes nothing
+ *   waiting -> void    likewise; the record is freed when it comes to the head of its route's list
+ *
+ * `sent` and `waiting` are unsettled. A record is a row over these columns; a job's records are a linked list from
+ * the arena. When a job is removed its records become void and forget the slot, which guards its reuse.
+ */
+export const FlightState = { free: 0, sent: 1, waiting: 2, void: 3 } as const;
+
+export class Flights {
+  readonly slot = new Column(Int32Array);
+  readonly route = new Column(Int32Array);
+  readonly state = new Column(Uint8Array);
+  /** The scheduled time, Unix ms. */
+  readonly time = new Column(Float64Array);
+  /** How many earlier scheduled times the run stands for. */
+  readonly behind = new Column(Float64Array);
+  /** The job's next record, -1 at the end. */
+  readonly nextOfJob = new Column(Int32Array);
+  /** The next record that waits for the same route, or the next free one, -1 at the end. */
+  readonly nextInList = new Column(Int32Array);
+  #free = -1;
+  #end = 0;
+  #counts = [0, 0, 0, 0];
+
+  /** No record has this index or a higher one. */
+  get end(): number {
+    return this.#end;
+  }
+
+  get sent(): number {
+    return this.#counts[FlightState.sent]!;
+  }
+
+  get waiting(): number {
+    return this.#counts[FlightState.waiting]!;
+  }
+
+  add(slot: number, route: number, time: number, behind: number, nextOfJob: number): number {
+    let flight = this.#free;
+    if (flight === -1) {
+      flight = this.#end++;
+      for (const column of this.#columns()) column.reserve(this.#end);
+    } else {
+      this.#free = this.nextInList.get(flight);
+    }
+    this.slot.set(flight, slot);
+    this.route.set(flight, route);
+    this.time.set(flight, time);
+    this.behind.set(flight, behind);
+    this.nextOfJob.set(flight, nextOfJob);
+    this.nextInList.set(flight, -1);
+    this.state.set(flight, FlightState.waiting);
+    this.#counts[FlightState.waiting]!++;
+    return flight;
+  }
+
+  setState(flight: number, state: number): void {
+    this.#counts[this.state.get(flight)]!--;
+    this.#counts[state]!++;
+    this.state.set(flight, state);
+  }
+
+  /** The record must not be in a job's list, nor in a route's. */
+  free(flight: number): void {
+    this.setState(flight, FlightState.free);
+    this.nextInList.set(flight, this.#free);
+    this.#free = flight;
+  }
+
+  #columns(): Column[] {
+    return [this.slot, this.route, this.state, this.time, this.behind, this.nextOfJob, this.nextInList];
+  }
+}

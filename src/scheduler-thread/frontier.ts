@@ -1,0 +1,54 @@
+import { EXCEPTIONS_LIMIT } from '../job/exceptions.ts';
+import type { Flights } from './flights.ts';
+import { FlightState } from './flights.ts';
+import type { JobArena } from './job-arena.ts';
+
+/**
+ * The frontier: every occurrence before it is settled or listed. It is the smallest of now, the earliest time in
+ * the queue (due, but not taken yet) and the earliest unsettled time that the list of exceptions does not hold.
+ * (The stamps of changes that are not taken in yet are main's part: it knows them first.)
+ */
+export type Frontier = {
+  /** Unix ms. */
+  readonly time: number;
+  readonly ids: Float64Array;
+  readonly times: Float64Array;
+};
+
+/**
+ * @param now Unix ms
+ * @param firstQueued the earliest time in the queue, Unix ms; Infinity when it is empty
+ * @param limit the most that the list holds; what does not fit holds the frontier back
+ */
+export function computeFrontier(
+  flights: Flights,
+  arena: JobArena,
+  now: number,
+  firstQueued: number,
+  limit: number = EXCEPTIONS_LIMIT,
+): Frontier {
+  // Times are whole ms: what is due in this very ms and not in the queue any more was taken.
+  let time = Math.min(Math.floor(now) + 1, firstQueued);
+  const unsettled = collectUnsettled(flights);
+  if (unsettled.length > limit) {
+    const times = Float64Array.from(unsettled, (flight) => flights.time.get(flight)).sort();
+    // All that is before this time fits.
+    time = Math.min(time, times[limit]!);
+  }
+  // What is unsettled at or after the frontier needs no entry: recovery runs it in any case.
+  const listed = unsettled.filter((flight) => flights.time.get(flight) < time);
+  return {
+    time,
+    ids: Float64Array.from(listed, (flight) => arena.id.get(flights.slot.get(flight))),
+    times: Float64Array.from(listed, (flight) => flights.time.get(flight)),
+  };
+}
+
+function collectUnsettled(flights: Flights): number[] {
+  const unsettled: number[] = [];
+  for (let flight = 0; flight < flights.end; flight++) {
+    const state = flights.state.get(flight);
+    if (state === FlightState.sent || state === FlightState.waiting) unsettled.push(flight);
+  }
+  return unsettled;
+}

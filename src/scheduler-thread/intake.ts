@@ -1,0 +1,110 @@
+import type { Exceptions } from '../job/exceptions.ts';
+import type { JobRow } from '../job/job.ts';
+import type { JobChange } from '../protocol/main-scheduler.ts';
+import type { Occurrences } from './occurrences.ts';
+
+/**
+ * How rows come in: from the load and from changes, in whatever order the two arrive. Arming is one function of
+ * the row, the watermark and the exceptions for both.
+ */
+export class Intake {
+  readonly #occurrences: Occurrences;
+  readonly #watermark: number;
+  /** By job id; what the load has not asked for by its end counts for nothing. */
+  #exceptions = new Map<number, number[]>();
+  /** Ids that were removed while the load runs: a row that the snapshot still has is not to come back. */
+  #tombstones: Set<number> | null = new Set();
+
+  /** @param watermark the durable one at the start, Unix ms */
+  constructor(occurrences: Occurrences, watermark: number, exceptions: Exceptions) {
+    this.#occurrences = occurrences;
+    this.#watermark = watermark;
+    for (const [index, id] of exceptions.ids.entries()) {
+      const times = this.#exceptions.get(id) ?? [];
+      times.push(exceptions.times[index]!);
+      this.#exceptions.set(id, times);
+    }
+  }
+
+  get loading(): boolean {
+    return this.#tombstones !== null;
+  }
+
+  apply(change: JobChange): void {
+    if (change.op === 'upsert') this.#upsert(change.row);
+    else this.#remove(change.id);
+  }
+
+  /** A row of the snapshot: it counts only when no change of the job has come. */
+  load(row: JobRow): void {
+    if (this.#tombstones?.has(row.id)) return;
+    this.#upsert(row);
+  }
+
+  finishLoad(): void {
+    this.#tombstones = null;
+    this.#exceptions = new Map();
+  }
+
+  #upsert(row: JobRow): void {
+    const { arena } = this.#occurrences;
+    const slot = arena.find(row.id);
+    if (slot === -1) {
+      this.#arm(arena.add(row));
+      return;
+    }
+    if (arena.version.get(slot) >= row.version) return;
+    const newSince = arena.since.get(slot) !== row.since;
+    const resumed = arena.isEnabled(slot) !== row.enabled;
+    arena.update(slot, row);
+    this.#occurrences.judgeFlights(slot, newSince);
+    if (newSince || resumed) this.#armAnew(slot);
+    else if (arena.isSettled(slot)) this.#occurrences.settleJob(slot);
+  }
+
+  #remove(id: number): void {
+    this.#tombstones?.add(id);
+    const slot = this.#occurrences.arena.find(id);
+    if (slot !== -1) this.#occurrences.remove(slot);
+  }
+
+  /** A job that was not there: it owes its exceptions, and all from the watermark or its `since` on. */
+  #arm(slot: number): void {
+    const { arena, queue } = this.#occurrences;
+    if (!arena.isEnabled(slot)) return;
+    const next = arena.firstAtOrAfter(slot, Math.max(arena.since.get(slot), this.#watermark));
+    queue.set(slot, next);
+    const held = this.#holdExceptions(slot);
+    // A one-off before the watermark that is no exception has run: the row was to be deleted.
+    if (next === Number.POSITIVE_INFINITY && !held) this.#occurrences.settleJob(slot);
+  }
+
+  #holdExceptions(slot: number): boolean {
+    const { arena, counts } = this.#occurrences;
+    let held = false;
+    for (const time of this.#exceptions.get(arena.id.get(slot)) ?? []) {
+      if (time >= this.#watermark || !arena.owes(slot, time)) continue;
+      counts.due++;
+      this.#occurrences.hold(this.#occurrences.addFlight(slot, time, 0));
+      held = true;
+    }
+    return held;
+  }
+
+  /** A job whose schedule was planned anew: no time is taken again that has run, or that a publisher has. */
+  #armAnew(slot: number): void {
+    const { arena, queue, alreadyRun } = this.#occurrences;
+    alreadyRun.delete(slot);
+    if (!arena.isEnabled(slot)) {
+      queue.remove(slot);
+      return;
+    }
+    const since = Math.max(arena.since.get(slot), this.#watermark);
+    const runs = this.#occurrences.collectRuns(slot, since);
+    let next = arena.firstAtOrAfter(slot, since);
+    while (runs.has(next)) next = arena.firstAtOrAfter(slot, next + 1);
+    queue.set(slot, next);
+    if (runs.size > 0) alreadyRun.set(slot, runs);
+    if (next === Number.POSITIVE_INFINITY && arena.flight.get(slot) === -1) this.#occurrences.settleJob(slot);
+  }
+}

@@ -1,0 +1,185 @@
+import type { JobRow } from '../job/job.ts';
+import { ByteStore } from './byte-store.ts';
+import { Column } from './column.ts';
+import { IdIndex } from './id-index.ts';
+import { Routes } from './routes.ts';
+
+/**
+ * The jobs in memory, outside the JavaScript heap: a job is a slot, a row over these columns. What is not needed
+ * to run the job (its interval's text, say) stays in MySQL.
+ */
+const Flag = { enabled: 1, oneOff: 2, settled: 4 } as const;
+
+export class JobArena {
+  readonly id = new Column(Float64Array);
+  readonly version = new Column(Float64Array);
+  /** Unix ms. */
+  readonly since = new Column(Float64Array);
+  /** Unix ms. */
+  readonly firstRun = new Column(Float64Array);
+  /** ms; 0 for a one-off. */
+  readonly interval = new Column(Float64Array);
+  readonly route = new Column(Int32Array);
+  /** The job's record in the flights that was added last, -1 for none. */
+  readonly flight = new Column(Int32Array);
+  readonly routes = new Routes();
+  readonly #flags = new Column(Uint8Array);
+  readonly #body = new Column(Int32Array);
+  readonly #bodyLength = new Column(Int32Array);
+  readonly #bytes = new ByteStore();
+  readonly #index = new IdIndex((slot) => this.id.get(slot));
+  readonly #exchange: string;
+  /** Freed slots: a list through `flight`. */
+  #free = -1;
+  #end = 0;
+  #size = 0;
+
+  /** @param exchange where jobs publish that name no exchange of their own */
+  constructor(exchange: string) {
+    this.#exchange = exchange;
+  }
+
+  get size(): number {
+    return this.#size;
+  }
+
+  /** Bytes that the columns, the index and the jobs' bytes take. */
+  get bytes(): number {
+    let bytes = this.#bytes.bytes + this.#index.bytes;
+    for (const column of this.#columns()) bytes += column.bytes;
+    return bytes;
+  }
+
+  /** @returns the job's slot, or -1 */
+  find(id: number): number {
+    return this.#index.find(id);
+  }
+
+  /** Adds a job whose id is not there. */
+  add(row: JobRow): number {
+    const slot = this.#takeSlot();
+    this.id.set(slot, row.id);
+    this.flight.set(slot, -1);
+    this.#bodyLength.set(slot, -1);
+    this.route.set(slot, -1);
+    this.#write(slot, row);
+    this.#index.add(row.id, slot);
+    this.#size++;
+    return slot;
+  }
+
+  /** Brings a slot up to its row. A new `since` makes a settled one-off owed again. */
+  update(slot: number, row: JobRow): void {
+    this.#write(slot, row);
+  }
+
+  /** Forgets a job; its list of flights must be empty. */
+  remove(slot: number): void {
+    this.#index.remove(this.id.get(slot));
+    this.#bytes.free(this.#body.get(slot) >>> 0, this.#bodyLength.get(slot));
+    this.routes.release(this.route.get(slot));
+    this.flight.set(slot, this.#free);
+    this.#free = slot;
+    this.#size--;
+  }
+
+  isEnabled(slot: number): boolean {
+    return (this.#flags.get(slot) & Flag.enabled) !== 0;
+  }
+
+  isOneOff(slot: number): boolean {
+    return (this.#flags.get(slot) & Flag.oneOff) !== 0;
+  }
+
+  /** A one-off that has run, whose row is still to be deleted. */
+  isSettled(slot: number): boolean {
+    return (this.#flags.get(slot) & Flag.settled) !== 0;
+  }
+
+  markSettled(slot: number): void {
+    this.#flags.set(slot, this.#flags.get(slot) | Flag.settled);
+  }
+
+  /** The first scheduled time at or after `time`; Infinity when there is none. The same rule as job/next-run.ts. */
+  firstAtOrAfter(slot: number, time: number): number {
+    const firstRun = this.firstRun.get(slot);
+    if (time <= firstRun) return firstRun;
+    const interval = this.interval.get(slot);
+    if (interval === 0) return Number.POSITIVE_INFINITY;
+    return firstRun + Math.ceil((time - firstRun) / interval) * interval;
+  }
+
+  /** Whether the job, as it is now, owes this time. */
+  owes(slot: number, time: number): boolean {
+    return this.isEnabled(slot) && time >= this.since.get(slot) && this.firstAtOrAfter(slot, time) === time;
+  }
+
+  /** Bytes of the message's body. */
+  bodyLength(slot: number): number {
+    return this.#bodyLength.get(slot);
+  }
+
+  copyBody(slot: number, target: Uint8Array, offset: number): void {
+    this.#bytes.copy(this.#body.get(slot) >>> 0, this.#bodyLength.get(slot), target, offset);
+  }
+
+  #write(slot: number, row: JobRow): void {
+    const { schedule } = row;
+    const settled = this.#flags.get(slot) & Flag.settled && this.since.get(slot) === row.since;
+    this.version.set(slot, row.version);
+    this.since.set(slot, row.since);
+    this.firstRun.set(slot, schedule.firstRun);
+    this.interval.set(slot, schedule.kind === 'interval' ? schedule.intervalMs : 0);
+    this.#flags.set(
+      slot,
+      (row.enabled ? Flag.enabled : 0) |
+        (schedule.kind === 'one_off' ? Flag.oneOff : 0) |
+        (settled ? Flag.settled : 0),
+    );
+    this.#writeRoute(slot, row);
+    this.#writeBody(slot, row.job);
+  }
+
+  #writeRoute(slot: number, row: JobRow): void {
+    const before = this.route.get(slot);
+    const routingKey = Buffer.from(row.routingKey.buffer, row.routingKey.byteOffset, row.routingKey.length);
+    this.route.set(slot, this.routes.acquire(this.#exchange, routingKey.toString('utf8')));
+    if (before !== -1) this.routes.release(before);
+  }
+
+  #writeBody(slot: number, body: Uint8Array): void {
+    const length = this.#bodyLength.get(slot);
+    if (length !== -1) {
+      if (this.#bytes.equals(this.#body.get(slot) >>> 0, length, body)) return;
+      this.#bytes.free(this.#body.get(slot) >>> 0, length);
+    }
+    this.#body.set(slot, this.#bytes.put(body));
+    this.#bodyLength.set(slot, body.length);
+  }
+
+  #takeSlot(): number {
+    const slot = this.#free;
+    if (slot !== -1) {
+      this.#free = this.flight.get(slot);
+      this.#flags.set(slot, 0);
+      return slot;
+    }
+    for (const column of this.#columns()) column.reserve(this.#end + 1);
+    return this.#end++;
+  }
+
+  #columns(): Column[] {
+    return [
+      this.id,
+      this.version,
+      this.since,
+      this.firstRun,
+      this.interval,
+      this.route,
+      this.flight,
+      this.#flags,
+      this.#body,
+      this.#bodyLength,
+    ];
+  }
+}

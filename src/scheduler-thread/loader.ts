@@ -1,0 +1,92 @@
+import type { Readable } from 'node:stream';
+import type { Clock, Timers } from '../clock.ts';
+import type { JobRow } from '../job/job.ts';
+import type { Log } from '../log.ts';
+
+/** ms between two lines about the progress. */
+const PROGRESS_INTERVAL = 2000;
+const FIRST_BACKOFF = 100;
+const LAST_BACKOFF = 5000;
+
+export type LoaderOptions = {
+  /**
+   * Opens a snapshot of the rows whose id is above `afterId`, by ascending id, as a stream of JobRows. `close`
+   * ends the connection.
+   */
+  readonly open: (afterId: number) => Promise<{ rows: Readable; total: number; close: () => void }>;
+  readonly onRow: (row: JobRow) => void;
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly log: Log;
+};
+
+/**
+ * Streams the table in. Each chunk that arrives is a turn of the event loop of its own, so that what is due goes
+ * on being dispatched. A load that breaks off goes on after its last id, on a new snapshot: what changed before
+ * that id meanwhile came as a change.
+ *
+ * @returns the number of rows
+ */
+export async function loadTable(options: LoaderOptions): Promise<number> {
+  const { open, clock, timers, log } = options;
+  const position = { count: 0, lastId: 0 };
+  let backoff = FIRST_BACKOFF;
+  for (;;) {
+    const before = position.count;
+    try {
+      const { rows, total, close } = await open(position.lastId);
+      const progress = reportProgress(position, total, clock, timers, log);
+      try {
+        await drain(rows, options, position);
+        return position.count;
+      } finally {
+        progress.stop();
+        close();
+      }
+    } catch (error) {
+      if (position.count > before) backoff = FIRST_BACKOFF;
+      log.warn({ err: error, loaded: position.count }, 'the load broke off: it goes on after its last job');
+      await new Promise<void>((resolve) => timers.set(resolve, backoff));
+      backoff = Math.min(backoff * 2, LAST_BACKOFF);
+    }
+  }
+}
+
+function drain(
+  rows: Readable,
+  options: LoaderOptions,
+  position: { count: number; lastId: number },
+): Promise<void> {
+  return new Promise((resolve, reject) => {
+    rows.on('data', (row: JobRow) => {
+      options.onRow(row);
+      position.count++;
+      position.lastId = row.id;
+    });
+    rows.on('end', resolve);
+    rows.on('error', reject);
+  });
+}
+
+function reportProgress(
+  position: { count: number },
+  total: number,
+  clock: Clock,
+  timers: Timers,
+  log: Log,
+): { stop(): void } {
+  const begun = clock.monotonic();
+  const first = position.count;
+  let timer: unknown;
+  const tick = () => {
+    const rate = ((position.count - first) / (clock.monotonic() - begun)) * 1000;
+    const left = Math.max(total - position.count, 0) / Math.max(rate, 1);
+    log.info(
+      { loaded: position.count, total, rate: Math.round(rate) },
+      `loading: ${position.count} of about ${total} jobs, ${Math.round(rate)} a second, about ${Math.ceil(left)} s left`,
+    );
+    timer = timers.set(tick, PROGRESS_INTERVAL);
+  };
+  timer = timers.set(tick, PROGRESS_INTERVAL);
+  return { stop: () => timers.clear(timer) };
+}

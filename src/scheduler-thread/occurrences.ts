@@ -1,0 +1,293 @@
+import { decideTurn, type Turn } from '../job/misfire.ts';
+import type { SettledJob } from '../protocol/main-scheduler.ts';
+import { Outcome, type OutcomeCode } from '../protocol/scheduler-publisher.ts';
+import { FlightState, Flights } from './flights.ts';
+import { JobArena } from './job-arena.ts';
+import { PriorityQueue } from './priority-queue.ts';
+import { RecentRuns } from './recent-runs.ts';
+import { noteConfirmed, noteFailed, noteSent, noteUnsent, type RouteState } from './routes.ts';
+
+/**
+ * The occurrences of all jobs: those to come (a job's next one, in the queue), those on their way (flights), and
+ * what becomes of each. Every one that came due is counted once: due = confirmed + returned + superseded +
+ * cancelled + unsettled.
+ */
+export class Occurrences {
+  readonly arena: JobArena;
+  readonly queue = new PriorityQueue();
+  readonly flights = new Flights();
+  readonly recent = new RecentRuns();
+  readonly counts = {
+    due: 0,
+    dispatched: 0,
+    confirmed: 0,
+    returned: 0,
+    nacked: 0,
+    lost: 0,
+    superseded: 0,
+    cancelled: 0,
+  };
+  /** Messages that a publisher has and has not told the end of, those that are void among them. */
+  unconfirmed = 0;
+  /** By slot: times of the schedule as it is now that an earlier schedule has run already. */
+  readonly alreadyRun = new Map<number, Set<number>>();
+  readonly #random: () => number;
+  readonly #turn: Turn = { time: 0, behind: 0, next: 0 };
+  /** Routes whose list is not empty. */
+  readonly #waitingRoutes = new Set<number>();
+  #settledJobs: SettledJob[] = [];
+
+  constructor(exchange: string, random: () => number) {
+    this.arena = new JobArena(exchange);
+    this.#random = random;
+  }
+
+  /** How many occurrences have settled. */
+  get settledCount(): number {
+    const { confirmed, returned, superseded, cancelled } = this.counts;
+    return confirmed + returned + superseded + cancelled;
+  }
+
+  get waitingRoutes(): ReadonlySet<number> {
+    return this.#waitingRoutes;
+  }
+
+  /** Jobs that have settled for good since the last call. */
+  takeSettledJobs(): SettledJob[] {
+    const jobs = this.#settledJobs;
+    this.#settledJobs = [];
+    return jobs;
+  }
+
+  /**
+   * The turn of a job whose next time has come: queues the one after, and makes a flight of the latest time that
+   * is due, which supersedes all that the job has unsettled. @returns the flight, or -1 when that time has run
+   */
+  takeTurn(slot: number, now: number): number {
+    const { arena, flights, counts } = this;
+    const turn = this.#turn;
+    decideTurn(turn, this.queue.timeOf(slot), arena.interval.get(slot), now);
+    this.queue.set(slot, turn.next);
+    counts.due += turn.behind + 1;
+    counts.superseded += turn.behind;
+    let behind = turn.behind;
+    let inFlight = false;
+    for (let flight = arena.flight.get(slot); flight !== -1; ) {
+      const next = flights.nextOfJob.get(flight);
+      if (flights.state.get(flight) === FlightState.waiting) {
+        behind += flights.behind.get(flight) + 1;
+        this.#makeVoid(flight, slot);
+        counts.superseded++;
+      } else if (flights.time.get(flight) === turn.time) {
+        inFlight = true;
+      } else if (flights.state.get(flight) === FlightState.sent) {
+        this.#makeVoid(flight, slot);
+        counts.superseded++;
+      }
+      flight = next;
+    }
+    if (inFlight || this.#hasRun(slot, turn.time)) {
+      counts.due--;
+      return -1;
+    }
+    return this.addFlight(slot, turn.time, behind);
+  }
+
+  /** A flight that is neither sent nor in a route's list yet. */
+  addFlight(slot: number, time: number, behind: number): number {
+    const route = this.arena.route.get(slot);
+    this.arena.routes.get(route).users++;
+    const flight = this.flights.add(slot, route, time, behind, this.arena.flight.get(slot));
+    this.arena.flight.set(slot, flight);
+    return flight;
+  }
+
+  /** Puts a flight at the end of its route's list. */
+  hold(flight: number): void {
+    const index = this.flights.route.get(flight);
+    const route = this.arena.routes.get(index);
+    this.flights.nextInList.set(flight, -1);
+    if (route.waitingLast === -1) route.waitingFirst = flight;
+    else this.flights.nextInList.set(route.waitingLast, flight);
+    route.waitingLast = flight;
+    this.#waitingRoutes.add(index);
+  }
+
+  /** The flight at the head of a route's list, past those that are void; -1 when the list is empty. */
+  firstWaiting(index: number): number {
+    const route = this.arena.routes.get(index);
+    while (route.waitingFirst !== -1) {
+      const flight = route.waitingFirst;
+      if (this.flights.state.get(flight) === FlightState.waiting) return flight;
+      this.#unlist(index, route);
+      this.#free(flight);
+      if (!this.#waitingRoutes.has(index)) return -1;
+    }
+    return -1;
+  }
+
+  /** Takes the flight at the head of a route's list off it. */
+  takeWaiting(index: number): void {
+    this.#unlist(index, this.arena.routes.get(index));
+  }
+
+  /** The flight goes to a publisher. */
+  markSent(flight: number, monotonic: number): void {
+    this.#moveToJobsRoute(flight);
+    this.flights.setState(flight, FlightState.sent);
+    this.unconfirmed++;
+    this.counts.dispatched++;
+    noteSent(this.arena.routes.get(this.flights.route.get(flight)), monotonic);
+  }
+
+  /** An outcome other than `pending` came for a flight that a publisher had. Times in ms. */
+  settle(flight: number, outcome: OutcomeCode, now: number, monotonic: number): void {
+    const { flights, counts } = this;
+    const slot = flights.slot.get(flight);
+    const route = this.arena.routes.get(flights.route.get(flight));
+    route.unconfirmed--;
+    this.unconfirmed--;
+    const done = outcome === Outcome.confirmed || outcome === Outcome.returned;
+    if (done) {
+      noteConfirmed(route, monotonic);
+      if (slot !== -1) this.recent.add(this.arena.id.get(slot), flights.time.get(flight), now);
+    } else {
+      this.#countFailure(route, outcome, monotonic);
+    }
+    if (flights.state.get(flight) === FlightState.void) {
+      this.#unlinkFromJob(flight, slot);
+      this.#free(flight);
+    } else if (done) {
+      counts[outcome === Outcome.confirmed ? 'confirmed' : 'returned']++;
+      this.#unlinkFromJob(flight, slot);
+      this.#free(flight);
+      if (this.arena.isOneOff(slot)) this.settleJob(slot);
+    } else {
+      flights.setState(flight, FlightState.waiting);
+      this.hold(flight);
+    }
+  }
+
+  /** A one-off has nothing left to run: its row is to be deleted. */
+  settleJob(slot: number): void {
+    this.arena.markSettled(slot);
+    this.#settledJobs.push({ id: this.arena.id.get(slot), version: this.arena.version.get(slot) });
+  }
+
+  /**
+   * The job's row has changed: what is on its way and not owed any more is cancelled. After a new `since` the
+   * latest of those that a publisher still has may be owed again.
+   */
+  judgeFlights(slot: number, newSince: boolean): void {
+    const { arena, flights } = this;
+    let latestVoid = -1;
+    for (let flight = arena.flight.get(slot); flight !== -1; ) {
+      const next = flights.nextOfJob.get(flight);
+      const time = flights.time.get(flight);
+      if (flights.state.get(flight) === FlightState.void) {
+        if (latestVoid === -1 || time > flights.time.get(latestVoid)) latestVoid = flight;
+      } else if (!arena.owes(slot, time)) {
+        this.#makeVoid(flight, slot);
+        this.counts.cancelled++;
+      }
+      flight = next;
+    }
+    if (!newSince || latestVoid === -1 || !arena.owes(slot, flights.time.get(latestVoid))) return;
+    flights.setState(latestVoid, FlightState.sent);
+    this.counts.due++;
+  }
+
+  /** The times, at or after `since`, that the job has run or that a publisher has now. */
+  collectRuns(slot: number, since: number): Set<number> {
+    const times = new Set<number>();
+    this.recent.collect(this.arena.id.get(slot), since, times);
+    for (
+      let flight = this.arena.flight.get(slot);
+      flight !== -1;
+      flight = this.flights.nextOfJob.get(flight)
+    ) {
+      const time = this.flights.time.get(flight);
+      if (this.flights.state.get(flight) !== FlightState.waiting && time >= since) times.add(time);
+    }
+    return times;
+  }
+
+  /** Forgets a job and cancels what it has on its way. */
+  remove(slot: number): void {
+    const { arena, flights } = this;
+    this.queue.remove(slot);
+    this.alreadyRun.delete(slot);
+    for (let flight = arena.flight.get(slot); flight !== -1; ) {
+      const next = flights.nextOfJob.get(flight);
+      if (flights.state.get(flight) !== FlightState.void) {
+        flights.setState(flight, FlightState.void);
+        this.counts.cancelled++;
+      }
+      flights.slot.set(flight, -1);
+      flight = next;
+    }
+    arena.remove(slot);
+  }
+
+  #hasRun(slot: number, time: number): boolean {
+    if (this.alreadyRun.size === 0) return false;
+    const times = this.alreadyRun.get(slot);
+    if (times === undefined) return false;
+    if (times.has(time)) return true;
+    this.alreadyRun.delete(slot);
+    return false;
+  }
+
+  #countFailure(route: RouteState, outcome: OutcomeCode, monotonic: number): void {
+    if (outcome === Outcome.unsent) {
+      noteUnsent(route, monotonic);
+    } else {
+      this.counts[outcome === Outcome.nacked ? 'nacked' : 'lost']++;
+      noteFailed(route, monotonic, this.#random());
+    }
+  }
+
+  /** A waiting flight leaves its job at once; a sent one stays until its outcome, so that its time is known. */
+  #makeVoid(flight: number, slot: number): void {
+    if (this.flights.state.get(flight) === FlightState.waiting) {
+      this.#unlinkFromJob(flight, slot);
+      this.flights.slot.set(flight, -1);
+    }
+    this.flights.setState(flight, FlightState.void);
+  }
+
+  /** The job's routing may have changed while the flight waited: it is sent as the job is now. */
+  #moveToJobsRoute(flight: number): void {
+    const route = this.arena.route.get(this.flights.slot.get(flight));
+    const before = this.flights.route.get(flight);
+    if (route === before) return;
+    this.arena.routes.get(route).users++;
+    this.flights.route.set(flight, route);
+    this.arena.routes.release(before);
+  }
+
+  #unlist(index: number, route: RouteState): void {
+    route.waitingFirst = this.flights.nextInList.get(route.waitingFirst);
+    if (route.waitingFirst !== -1) return;
+    route.waitingLast = -1;
+    this.#waitingRoutes.delete(index);
+  }
+
+  #unlinkFromJob(flight: number, slot: number): void {
+    if (slot === -1) return;
+    const { arena, flights } = this;
+    const next = flights.nextOfJob.get(flight);
+    let at = arena.flight.get(slot);
+    if (at === flight) {
+      arena.flight.set(slot, next);
+      return;
+    }
+    while (flights.nextOfJob.get(at) !== flight) at = flights.nextOfJob.get(at);
+    flights.nextOfJob.set(at, next);
+  }
+
+  #free(flight: number): void {
+    this.arena.routes.release(this.flights.route.get(flight));
+    this.flights.free(flight);
+  }
+}

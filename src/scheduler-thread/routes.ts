@@ -1,0 +1,116 @@
+/**
+ * The routes that jobs publish to, each stored once, with what is known of how well it goes. A route can be
+ *
+ *   open     -> limited   nothing was confirmed for 1 s while something is unconfirmed: at most 16 at a time
+ *   limited  -> open      one is confirmed
+ *   any      -> backing off   the broker refused a message of it: nothing until `retryAt`, then 16 at a time
+ *   backing off -> open   one is confirmed
+ *
+ * so that a route which goes badly never holds up the others. What cannot be sent waits in the route's list.
+ */
+export type RouteState = {
+  readonly exchange: string;
+  readonly routingKey: string;
+  /** Jobs that publish to it. */
+  users: number;
+  /** Messages written, or on their way, and not yet settled. */
+  unconfirmed: number;
+  /** Monotonic ms of the last confirm, or of the first message after none was unconfirmed. */
+  progressAt: number;
+  /** Failures in a row; 0 while it goes well. */
+  failures: number;
+  /** Monotonic ms before which nothing is sent. */
+  retryAt: number;
+  /** Flights that wait, oldest first: the first and last of a linked list, -1 when it is empty. */
+  waitingFirst: number;
+  waitingLast: number;
+};
+
+/** ms without a confirm after which a route is limited. */
+const STALL_AFTER = 1000;
+/** What a route that does not go well may have unconfirmed. */
+const STALLED_WINDOW = 16;
+/** ms */
+const UNSENT_BACKOFF = 50;
+const FIRST_BACKOFF = 100;
+const LAST_BACKOFF = 10_000;
+
+export class Routes {
+  readonly #states: (RouteState | undefined)[] = [];
+  readonly #indexes = new Map<string, number>();
+  readonly #free: number[] = [];
+
+  get(index: number): RouteState {
+    return this.#states[index]!;
+  }
+
+  /** The index of the route, for one more job that publishes to it. */
+  acquire(exchange: string, routingKey: string): number {
+    const key = `${exchange.length}:${exchange}${routingKey}`;
+    let index = this.#indexes.get(key);
+    if (index === undefined) {
+      index = this.#free.pop() ?? this.#states.length;
+      this.#indexes.set(key, index);
+      this.#states[index] = newRoute(exchange, routingKey);
+    }
+    this.#states[index]!.users++;
+    return index;
+  }
+
+  /** One job, or one flight, less. */
+  release(index: number): void {
+    const route = this.#states[index]!;
+    if (--route.users > 0) return;
+    this.#indexes.delete(`${route.exchange.length}:${route.exchange}${route.routingKey}`);
+    this.#states[index] = undefined;
+    this.#free.push(index);
+  }
+
+  /** All routes. */
+  *[Symbol.iterator](): Generator<[number, RouteState]> {
+    for (const [index, route] of this.#states.entries()) if (route !== undefined) yield [index, route];
+  }
+}
+
+function newRoute(exchange: string, routingKey: string): RouteState {
+  return {
+    exchange,
+    routingKey,
+    users: 0,
+    unconfirmed: 0,
+    progressAt: 0,
+    failures: 0,
+    retryAt: 0,
+    waitingFirst: -1,
+    waitingLast: -1,
+  };
+}
+
+/** Whether one more message may be sent now. */
+export function mayTake(route: RouteState, monotonic: number): boolean {
+  if (monotonic < route.retryAt) return false;
+  const stalled = route.unconfirmed > 0 && monotonic - route.progressAt > STALL_AFTER;
+  return (!stalled && route.failures === 0) || route.unconfirmed < STALLED_WINDOW;
+}
+
+export function noteSent(route: RouteState, monotonic: number): void {
+  if (route.unconfirmed++ === 0) route.progressAt = monotonic;
+}
+
+export function noteConfirmed(route: RouteState, monotonic: number): void {
+  route.progressAt = monotonic;
+  route.failures = 0;
+  route.retryAt = 0;
+}
+
+/** A publisher could not write: its connection, or the exchange, was away. */
+export function noteUnsent(route: RouteState, monotonic: number): void {
+  route.retryAt = Math.max(route.retryAt, monotonic + UNSENT_BACKOFF);
+}
+
+/** The broker refused, or a message was lost: wait longer each time, with jitter (`random`: 0 to 1). */
+export function noteFailed(route: RouteState, monotonic: number, random: number): void {
+  if (monotonic < route.retryAt) return;
+  const backoff = Math.min(FIRST_BACKOFF * 2 ** route.failures++, LAST_BACKOFF);
+  route.retryAt = monotonic + backoff * (0.75 + random / 2);
+}

@@ -1,0 +1,322 @@
+import type { Clock, Timers } from '../clock.ts';
+import { decodeExceptions, EXCEPTIONS_LIMIT, encodeExceptions } from '../job/exceptions.ts';
+import type { JobRow } from '../job/job.ts';
+import type { JobChange, Progress, SchedulerCounters } from '../protocol/main-scheduler.ts';
+import {
+  Outcome,
+  type OutcomeCode,
+  type PublishAnswer,
+  type PublishBatch,
+  type PublisherReport,
+} from '../protocol/scheduler-publisher.ts';
+import { buildBatch } from './batch-builder.ts';
+import { computeFrontier } from './frontier.ts';
+import { Intake } from './intake.ts';
+import { Occurrences } from './occurrences.ts';
+import { mayTake } from './routes.ts';
+
+/** Messages in one batch, at most. */
+const BATCH_LIMIT = 500;
+/** Batches begun in one go: then the port, the answers and the timers have their turn. */
+const BATCHES_IN_ONE_GO = 4;
+/** Messages that publishers may have unconfirmed in all. */
+const UNCONFIRMED_LIMIT = 20_000;
+
+export type SchedulerOptions = {
+  readonly clock: Clock;
+  readonly timers: Timers;
+  /** 0 to 1, for the jitter of backoffs. */
+  readonly random: () => number;
+  readonly publish: (batch: PublishBatch) => Promise<PublishAnswer>;
+  /** Batches that the publishers take at a time. */
+  readonly batchesAtOnce: number;
+  readonly exchange: string;
+  /** ms */
+  readonly misfireAfter: number;
+  /** The durable watermark, Unix ms, and exceptions. */
+  readonly watermark: number;
+  readonly exceptions: Uint8Array;
+  /** Monotonic ms. */
+  readonly trustedUntil: number;
+  /** A message was confirmed, but no queue was bound for it. */
+  readonly onReturned: (exchange: string, routingKey: string) => void;
+};
+
+/** A batch that is not settled yet: its flights by position, -1 where one is settled. */
+type BatchOut = { readonly flights: number[]; open: number; threadId: number };
+
+/**
+ * The scheduler: takes what is due, hands it to the publishers in batches, and settles the outcomes.
+ *
+ * A lone due job leaves at once. While all publishers are busy what becomes due gathers, so that batches grow
+ * with the load, up to `BATCH_LIMIT`.
+ */
+export class Scheduler {
+  readonly #options: SchedulerOptions;
+  readonly #occurrences: Occurrences;
+  readonly #intake: Intake;
+  readonly #out = new Map<number, BatchOut>();
+  readonly #connected = new Set<number>();
+  readonly #unusable = new Set<string>();
+  #trustedUntil: number;
+  #batchNumber = 0;
+  #answersOpen = 0;
+  #acknowledged = 0;
+  #timer: unknown;
+  #stopping = false;
+  #onSettled: (() => void) | null = null;
+
+  constructor(options: SchedulerOptions) {
+    this.#options = options;
+    this.#trustedUntil = options.trustedUntil;
+    this.#occurrences = new Occurrences(options.exchange, options.random);
+    this.#intake = new Intake(this.#occurrences, options.watermark, decodeExceptions(options.exceptions));
+  }
+
+  /** Takes in the changes of one committed batch. */
+  apply(number: number, changes: readonly JobChange[]): void {
+    for (const change of changes) this.#intake.apply(change);
+    this.#acknowledged = number;
+    this.wake();
+  }
+
+  /** Takes in a row of the snapshot. Call `wake` after some. */
+  load(row: JobRow): void {
+    this.#intake.load(row);
+  }
+
+  finishLoad(): void {
+    this.#intake.finishLoad();
+  }
+
+  /** Monotonic ms. */
+  trust(until: number): void {
+    this.#trustedUntil = until;
+    this.wake();
+  }
+
+  /** Dispatches what is due, and sets the timer for what is next. */
+  wake(): void {
+    this.#options.timers.clear(this.#timer);
+    for (let count = 0; this.#mayDispatch(); count++) {
+      if (count === BATCHES_IN_ONE_GO) {
+        this.#wakeIn(0);
+        return;
+      }
+      const taken = this.#takeDue();
+      if (taken.length === 0) break;
+      void this.#dispatch(taken);
+    }
+    this.#wakeIn(this.#untilNext());
+  }
+
+  hear(report: PublisherReport): void {
+    switch (report.type) {
+      case 'outcomes.settled':
+        for (const [index, number] of report.batches.entries()) {
+          this.#settle(number, report.positions[index]!, report.outcomes[index] as OutcomeCode);
+        }
+        break;
+      case 'connection.changed':
+        if (report.connected) this.#connected.add(report.threadId);
+        else this.#connected.delete(report.threadId);
+        break;
+      case 'exchange.changed':
+        if (report.usable) this.#unusable.delete(report.exchange);
+        else this.#unusable.add(report.exchange);
+        break;
+    }
+    this.wake();
+  }
+
+  /** A publisher thread has ended: what it had and did not tell the end of may or may not have arrived. */
+  loseThread(threadId: number): void {
+    this.#connected.delete(threadId);
+    for (const [number, batch] of this.#out) if (batch.threadId === threadId) this.#lose(number, batch);
+    this.wake();
+  }
+
+  get connections(): number {
+    return this.#connected.size;
+  }
+
+  /** What main makes a checkpoint of. */
+  progress(): Progress {
+    const { flights, arena, queue } = this.#occurrences;
+    const frontier = computeFrontier(flights, arena, this.#options.clock.now(), queue.firstTime);
+    return {
+      acknowledged: this.#acknowledged,
+      frontier: this.#intake.loading ? null : frontier.time,
+      exceptions: encodeExceptions(frontier),
+      settledCount: this.#occurrences.settledCount,
+      settledJobs: this.#occurrences.takeSettledJobs(),
+      counters: this.#counters(),
+    };
+  }
+
+  /** Takes nothing more, and resolves once nothing is with a publisher, or at the deadline (monotonic ms). */
+  async stop(deadline: number): Promise<{ progress: Progress; clean: boolean }> {
+    const { timers, clock } = this.#options;
+    this.#stopping = true;
+    timers.clear(this.#timer);
+    this.#holdDue();
+    if (this.#occurrences.flights.sent > 0) {
+      await new Promise<void>((resolve) => {
+        const timer = timers.set(resolve, deadline - clock.monotonic());
+        this.#onSettled = () => {
+          timers.clear(timer);
+          resolve();
+        };
+      });
+    }
+    const { sent, waiting } = this.#occurrences.flights;
+    return { progress: this.progress(), clean: sent === 0 && waiting <= EXCEPTIONS_LIMIT };
+  }
+
+  #mayDispatch(): boolean {
+    return (
+      !this.#stopping &&
+      this.#connected.size > 0 &&
+      this.#answersOpen < this.#options.batchesAtOnce &&
+      this.#occurrences.unconfirmed < UNCONFIRMED_LIMIT &&
+      this.#options.clock.monotonic() < this.#trustedUntil
+    );
+  }
+
+  /** Flights for one batch: first those that waited and may go now, then what is due in the queue. */
+  #takeDue(): number[] {
+    const now = this.#options.clock.now();
+    const monotonic = this.#options.clock.monotonic();
+    const taken: number[] = [];
+    this.#takeWaiting(taken, now, monotonic);
+    const { queue } = this.#occurrences;
+    while (taken.length < BATCH_LIMIT && queue.firstTime <= now) {
+      const flight = this.#occurrences.takeTurn(queue.firstSlot, now);
+      if (flight === -1) continue;
+      if (this.#maySend(this.#occurrences.flights.route.get(flight), monotonic)) {
+        this.#occurrences.markSent(flight, monotonic);
+        taken.push(flight);
+      } else {
+        this.#occurrences.hold(flight);
+      }
+    }
+    return taken;
+  }
+
+  #takeWaiting(taken: number[], now: number, monotonic: number): void {
+    const { queue, flights, waitingRoutes } = this.#occurrences;
+    for (const route of waitingRoutes) {
+      while (taken.length < BATCH_LIMIT && waitingRoutes.has(route) && this.#maySend(route, monotonic)) {
+        let flight = this.#occurrences.firstWaiting(route);
+        if (flight === -1) break;
+        const slot = flights.slot.get(flight);
+        if (queue.timeOf(slot) <= now) {
+          // The job's next time has come meanwhile: its turn supersedes the one that waits.
+          flight = this.#occurrences.takeTurn(slot, now);
+          if (flight === -1) continue;
+        } else {
+          this.#occurrences.takeWaiting(route);
+        }
+        this.#occurrences.markSent(flight, monotonic);
+        taken.push(flight);
+      }
+    }
+  }
+
+  /** What is due and will not be taken any more is listed too: else the watermark would stop before what ran. */
+  #holdDue(): void {
+    const { queue, flights } = this.#occurrences;
+    const now = this.#options.clock.now();
+    while (queue.firstTime <= now && flights.waiting <= EXCEPTIONS_LIMIT) {
+      const flight = this.#occurrences.takeTurn(queue.firstSlot, now);
+      if (flight !== -1) this.#occurrences.hold(flight);
+    }
+  }
+
+  #maySend(index: number, monotonic: number): boolean {
+    const route = this.#occurrences.arena.routes.get(index);
+    return mayTake(route, monotonic) && !this.#unusable.has(route.exchange);
+  }
+
+  async #dispatch(taken: number[]): Promise<void> {
+    const { clock, misfireAfter } = this.#options;
+    const { flights, arena } = this.#occurrences;
+    const number = ++this.#batchNumber;
+    const batch: BatchOut = { flights: taken, open: taken.length, threadId: -1 };
+    const now = clock.now();
+    const message = buildBatch(taken, flights, arena, {
+      number,
+      trustedUntil: this.#trustedUntil,
+      clockOffset: now - clock.monotonic(),
+      now,
+      misfireAfter,
+    });
+    this.#out.set(number, batch);
+    this.#answersOpen++;
+    try {
+      const answer = await this.#options.publish(message);
+      batch.threadId = answer.threadId;
+      for (const [position, outcome] of answer.outcomes.entries()) {
+        if (outcome !== Outcome.pending) this.#settle(number, position, outcome as OutcomeCode);
+      }
+    } catch {
+      // The publisher thread has ended with the batch; the pool tells of it.
+      this.#lose(number, batch);
+    }
+    this.#answersOpen--;
+    this.wake();
+  }
+
+  #lose(number: number, batch: BatchOut): void {
+    for (const position of batch.flights.keys()) this.#settle(number, position, Outcome.lost);
+  }
+
+  /** Outcomes can come twice, in the batch's answer and in a report: the first one counts. */
+  #settle(number: number, position: number, outcome: OutcomeCode): void {
+    const batch = this.#out.get(number);
+    const flight = batch?.flights[position];
+    if (batch === undefined || flight === undefined || flight === -1) return;
+    batch.flights[position] = -1;
+    if (--batch.open === 0) this.#out.delete(number);
+    const { clock } = this.#options;
+    if (outcome === Outcome.returned) {
+      const { flights, arena } = this.#occurrences;
+      const { exchange, routingKey } = arena.routes.get(flights.route.get(flight));
+      this.#options.onReturned(exchange, routingKey);
+    }
+    this.#occurrences.settle(flight, outcome, clock.now(), clock.monotonic());
+    if (this.#onSettled !== null && this.#occurrences.flights.sent === 0) this.#onSettled();
+  }
+
+  /** ms until something may be due: a job, or a route that backs off. */
+  #untilNext(): number {
+    if (this.#stopping || this.#connected.size === 0) return Number.POSITIVE_INFINITY;
+    const { clock } = this.#options;
+    const monotonic = clock.monotonic();
+    if (monotonic >= this.#trustedUntil) return Number.POSITIVE_INFINITY;
+    let delay = this.#occurrences.queue.firstTime - clock.now();
+    if (delay <= 0) return this.#mayDispatch() ? 0 : Number.POSITIVE_INFINITY;
+    for (const index of this.#occurrences.waitingRoutes) {
+      const { retryAt } = this.#occurrences.arena.routes.get(index);
+      if (retryAt > monotonic) delay = Math.min(delay, retryAt - monotonic);
+    }
+    return delay;
+  }
+
+  #wakeIn(delay: number): void {
+    if (delay === Number.POSITIVE_INFINITY) return;
+    // Timers count whole ms: one that fires a fraction early would find nothing due.
+    this.#timer = this.#options.timers.set(() => this.wake(), Math.ceil(delay));
+  }
+
+  #counters(): SchedulerCounters {
+    const { arena, queue, flights, counts } = this.#occurrences;
+    return {
+      ...counts,
+      jobs: arena.size,
+      arenaBytes: arena.bytes + queue.bytes,
+      inFlight: flights.sent,
+      heldBack: flights.waiting,
+    };
+  }
+}

@@ -1,0 +1,40 @@
+import t from 'tap';
+import { decodeExceptions, encodeExceptions } from '../../src/job/exceptions.ts';
+
+const list = (entries: [number, number][]) => ({
+  ids: Float64Array.from(entries, ([id]) => id),
+  times: Float64Array.from(entries, ([, time]) => time),
+});
+
+t.test('a list survives being encoded, sorted by id and time', async (t) => {
+  const entries: [number, number][] = [
+    [7, 1_800_000_000_123],
+    [3, 1_800_000_000_000],
+    [7, 1_799_999_999_000],
+    [2 ** 52, 5_364_662_400_000],
+    [3, 1],
+  ];
+  const decoded = decodeExceptions(encodeExceptions(list(entries)));
+  t.same([...decoded.ids], [3, 3, 7, 7, 2 ** 52]);
+  t.same([...decoded.times], [1, 1_800_000_000_000, 1_799_999_999_000, 1_800_000_000_123, 5_364_662_400_000]);
+});
+
+t.test('an empty list, and an empty column', async (t) => {
+  t.equal(decodeExceptions(encodeExceptions(list([]))).ids.length, 0);
+  t.equal(decodeExceptions(new Uint8Array(0)).ids.length, 0);
+});
+
+t.test('ten thousand entries of one moment take few bytes each', async (t) => {
+  const entries = Array.from({ length: 10_000 }, (_, id): [number, number] => [
+    id * 3,
+    1_800_000_000_000 + (id % 50),
+  ]);
+  t.ok(encodeExceptions(list(entries)).length < 30_000);
+});
+
+t.test('damaged bytes are told, not misread', async (t) => {
+  const bytes = encodeExceptions(list([[5, 1_800_000_000_000]]));
+  t.throws(() => decodeExceptions(bytes.subarray(0, bytes.length - 1)), RangeError);
+  t.throws(() => decodeExceptions(Uint8Array.of(...bytes, 0)), RangeError);
+  t.throws(() => decodeExceptions(Uint8Array.of(255, 255, 255, 255, 255, 255, 255, 255, 255)), RangeError);
+});

@@ -1,0 +1,593 @@
+import t from 'tap';
+import { decodeExceptions, encodeExceptions } from '../../src/job/exceptions.ts';
+import {
+  Outcome,
+  type OutcomeCode,
+  type PublishAnswer,
+  type PublishBatch,
+} from '../../src/protocol/scheduler-publisher.ts';
+import { Scheduler } from '../../src/scheduler-thread/scheduler.ts';
+import { ManualTime, settleMicrotasks } from '../helpers/manual-time.ts';
+import { intervalRow, oneOffRow } from '../helpers/rows.ts';
+
+const NOW = 1_800_000_000_000;
+const decoder = new TextDecoder();
+
+type Sent = {
+  id: number;
+  time: number;
+  missed: number;
+  expiration: number;
+  routingKey: string;
+  body: string;
+};
+type HeldBatch = {
+  batch: PublishBatch;
+  answer: (outcomes: OutcomeCode[]) => Promise<void>;
+  crash: () => Promise<void>;
+};
+
+/** A scheduler with a clock that the test moves and a publisher that the test answers for. */
+function setUp(
+  options: { answer?: OutcomeCode | 'hold'; watermark?: number; exceptions?: [number, number][] } = {},
+) {
+  const { answer = Outcome.confirmed, watermark = 0, exceptions = [] } = options;
+  const time = new ManualTime(NOW);
+  const sent: Sent[] = [];
+  const held: HeldBatch[] = [];
+  const behaviour = { answer };
+  const returned: string[] = [];
+  const publish = (batch: PublishBatch): Promise<PublishAnswer> => {
+    for (let place = 0; place < batch.count; place++) sent.push(readMessage(batch, place));
+    const reply = (outcomes: OutcomeCode[]): PublishAnswer => ({
+      threadId: 1,
+      outcomes: Uint8Array.from(outcomes),
+      writtenAt: new Float64Array(batch.count),
+    });
+    const { answer } = behaviour;
+    if (answer !== 'hold') return Promise.resolve(reply(new Array(batch.count).fill(answer)));
+    return new Promise((resolve, reject) => {
+      held.push({
+        batch,
+        answer: (outcomes) => {
+          resolve(reply(outcomes));
+          return settleMicrotasks();
+        },
+        crash: () => {
+          reject(new Error('the thread has ended'));
+          return settleMicrotasks();
+        },
+      });
+    });
+  };
+  const scheduler = new Scheduler({
+    clock: time,
+    timers: time,
+    random: () => 0.5,
+    publish,
+    batchesAtOnce: 8,
+    exchange: '',
+    misfireAfter: 60_000,
+    watermark,
+    exceptions: encodeExceptions({
+      ids: Float64Array.from(exceptions, ([id]) => id),
+      times: Float64Array.from(exceptions, ([, at]) => at),
+    }),
+    trustedUntil: Number.POSITIVE_INFINITY,
+    onReturned: (_exchange, routingKey) => returned.push(routingKey),
+  });
+  const connect = (connected = true) =>
+    scheduler.hear({ type: 'connection.changed', threadId: 1, connected, reason: null, fatal: false });
+  connect();
+  const listed = () => {
+    const { ids, times } = decodeExceptions(scheduler.progress().exceptions);
+    return [...ids].map((id, index) => [id, times[index]]);
+  };
+  return { time, sent, held, behaviour, scheduler, connect, listed, returned };
+}
+
+function readMessage(batch: PublishBatch, place: number): Sent {
+  return {
+    id: batch.ids[place]!,
+    time: batch.times[place]!,
+    missed: batch.missed[place]!,
+    expiration: batch.expirations[place]!,
+    routingKey: batch.routes[batch.routeOf[place]!]!.routingKey,
+    body: decoder.decode(batch.bodies.subarray(batch.bodyOffsets[place]!, batch.bodyOffsets[place + 1]!)),
+  };
+}
+
+const upsert = (row: ReturnType<typeof intervalRow>) => ({ op: 'upsert' as const, row });
+
+t.test('a job runs at its times, on its phase', async (t) => {
+  const { scheduler, time, sent } = setUp();
+  scheduler.finishLoad();
+  scheduler.apply(1, [upsert(intervalRow(7, 60_000, NOW + 60_000, { name: '1234' }))]);
+  await time.advance(59_999);
+  t.equal(sent.length, 0);
+  await time.advance(1);
+  t.same(sent, [
+    { id: 7, time: NOW + 60_000, missed: 0, expiration: 60_000, routingKey: 'check_feed', body: '1234' },
+  ]);
+  await time.advance(600_000);
+  t.same(
+    sent.map(({ time }) => time),
+    Array.from({ length: 11 }, (_, k) => NOW + 60_000 * (k + 1)),
+  );
+});
+
+t.test('waits beyond 2^31 ms', async (t) => {
+  const { scheduler, time, sent } = setUp();
+  scheduler.finishLoad();
+  const far = NOW + 40 * 86_400_000;
+  scheduler.apply(1, [upsert(oneOffRow(1, far))]);
+  await time.advance(40 * 86_400_000 - 1);
+  t.equal(sent.length, 0);
+  await time.advance(1);
+  t.same(
+    sent.map(({ time }) => time),
+    [far],
+  );
+});
+
+t.test('one catch-up run stands for all that was missed', async (t) => {
+  const { scheduler, time, sent } = setUp({ watermark: NOW - 1_000_000 });
+  scheduler.load(intervalRow(1, 300_000, NOW - 1_850_000));
+  scheduler.finishLoad();
+  scheduler.wake();
+  await time.advance(0);
+  // Due since the watermark: -950, -650, -350 and -50 s; the last is younger than a minute.
+  t.match(sent, [{ time: NOW - 50_000, missed: 3 }]);
+  await time.advance(250_000);
+  t.match(sent[1], { time: NOW + 250_000, missed: 0 }, 'and goes on at its phase');
+});
+
+t.test('a removed job runs no more, also when its removal comes before its row', async (t) => {
+  const { scheduler, time, sent } = setUp();
+  scheduler.apply(1, [{ op: 'remove', id: 5, version: 1 }]);
+  scheduler.load(intervalRow(5, 1000, NOW));
+  scheduler.finishLoad();
+  scheduler.apply(2, [upsert(intervalRow(6, 1000, NOW + 1000))]);
+  await time.advance(1000);
+  scheduler.apply(3, [{ op: 'remove', id: 6, version: 2 }]);
+  await time.advance(5000);
+  t.same(
+    sent.map(({ id }) => id),
+    [6],
+  );
+});
+
+t.test('a row of the snapshot does not overwrite a change', async (t) => {
+  const { scheduler, time, sent } = setUp();
+  scheduler.apply(1, [upsert(intervalRow(5, 1000, NOW + 500, { version: 2, name: 'new' }))]);
+  scheduler.load(intervalRow(5, 1000, NOW + 100, { version: 1, name: 'old' }));
+  scheduler.finishLoad();
+  await time.advance(900);
+  t.match(sent, [{ time: NOW + 500, body: 'new' }]);
+  t.equal(sent.length, 1);
+});
+
+t.test('the frontier', async (t) => {
+  t.test('does not move while the table loads', async (t) => {
+    const { scheduler } = setUp();
+    t.equal(scheduler.progress().frontier, null);
+    scheduler.finishLoad();
+    t.equal(scheduler.progress().frontier, NOW + 1);
+  });
+
+  t.test('passes what is unsettled, which is listed', async (t) => {
+    const { scheduler, time, held, listed } = setUp({ answer: 'hold' });
+    scheduler.finishLoad();
+    scheduler.apply(9, [upsert(intervalRow(3, 60_000, NOW + 10))]);
+    await time.advance(50);
+    t.equal(scheduler.progress().frontier, NOW + 51);
+    t.same(listed(), [[3, NOW + 10]]);
+    t.equal(scheduler.progress().acknowledged, 9);
+    await held[0]!.answer([Outcome.confirmed]);
+    t.same(listed(), []);
+    t.equal(scheduler.progress().settledCount, 1);
+  });
+
+  t.test('stops at what is due and not taken, as while the broker is away', async (t) => {
+    const { scheduler, time, connect, sent } = setUp();
+    scheduler.finishLoad();
+    connect(false);
+    scheduler.apply(1, [upsert(intervalRow(3, 60_000, NOW + 10))]);
+    await time.advance(1000);
+    t.equal(scheduler.progress().frontier, NOW + 10);
+    t.equal(sent.length, 0);
+    connect();
+    await time.advance(0);
+    t.same(
+      sent.map(({ time }) => time),
+      [NOW + 10],
+    );
+    t.equal(scheduler.progress().frontier, NOW + 1011 - 10);
+  });
+
+  t.test('holds where the list is full', async (t) => {
+    const { scheduler, time, listed } = setUp({ answer: 'hold' });
+    scheduler.finishLoad();
+    const rows = Array.from({ length: 10_050 }, (_, id) => intervalRow(id + 1, 600_000, NOW + 10 + id));
+    scheduler.apply(1, rows.map(upsert));
+    // Nothing is ever answered, so publishers soon have all they take: the rest stays in the queue.
+    await time.advance(20_000);
+    const { frontier } = scheduler.progress();
+    t.ok(frontier !== null && frontier <= NOW + 10 + 10_000, 'not beyond the first that is not listed');
+    t.ok(listed().every(([, at]) => at! < frontier!));
+  });
+});
+
+t.test('exceptions are due at once; what has settled before the watermark is not', async (t) => {
+  const watermark = NOW - 100;
+  const { scheduler, time, sent } = setUp({
+    watermark,
+    exceptions: [
+      [1, NOW - 10_000],
+      [2, NOW - 20_000],
+      [3, NOW - 30_000],
+      [4, NOW - 40_000],
+    ],
+  });
+  scheduler.load(intervalRow(1, 60_000, NOW - 10_000));
+  scheduler.load(oneOffRow(2, NOW - 20_000));
+  scheduler.load(intervalRow(3, 60_000, NOW - 29_000, { since: NOW - 29_500 }));
+  scheduler.load(intervalRow(4, 60_000, NOW - 40_000, { enabled: false }));
+  scheduler.load(oneOffRow(5, NOW - 500));
+  scheduler.finishLoad();
+  scheduler.wake();
+  await time.advance(0);
+  t.same(
+    sent.map(({ id, time }) => [id, time]).sort(),
+    [
+      [1, NOW - 10_000],
+      [2, NOW - 20_000],
+    ],
+    'not where the row has a later since, nor where it is paused',
+  );
+  t.same(
+    scheduler
+      .progress()
+      .settledJobs.map(({ id }) => id)
+      .sort(),
+    [2, 5],
+    'a one-off before the watermark that is no exception is to be deleted',
+  );
+});
+
+t.test('an exception that the job has overtaken is superseded', async (t) => {
+  const { scheduler, time, sent } = setUp({ watermark: NOW - 2000, exceptions: [[1, NOW - 60_500]] });
+  scheduler.load(intervalRow(1, 60_000, NOW - 60_500));
+  scheduler.finishLoad();
+  scheduler.wake();
+  await time.advance(0);
+  t.match(sent, [{ time: NOW - 500, missed: 1 }]);
+  t.equal(sent.length, 1);
+});
+
+t.test('outcomes', async (t) => {
+  t.test('nacked: tried again later, the same occurrence', async (t) => {
+    const { scheduler, time, sent, behaviour, listed } = setUp({ answer: Outcome.nacked });
+    scheduler.finishLoad();
+    scheduler.apply(1, [upsert(intervalRow(1, 600_000, NOW + 10))]);
+    await time.advance(10);
+    t.equal(sent.length, 1);
+    t.same(listed(), [[1, NOW + 10]], 'held back, and listed');
+    behaviour.answer = Outcome.confirmed;
+    await time.advance(99);
+    t.equal(sent.length, 1, 'not at once');
+    await time.advance(1);
+    t.same(
+      sent.map(({ time }) => time),
+      [NOW + 10, NOW + 10],
+    );
+    t.same(listed(), []);
+  });
+
+  t.test('lost and unsent are tried again', async (t) => {
+    for (const outcome of [Outcome.lost, Outcome.unsent]) {
+      const { scheduler, time, sent, behaviour } = setUp({ answer: outcome });
+      scheduler.finishLoad();
+      scheduler.apply(1, [upsert(intervalRow(1, 600_000, NOW + 10))]);
+      await time.advance(10);
+      behaviour.answer = Outcome.confirmed;
+      await time.advance(1000);
+      t.equal(sent.length, 2);
+      t.equal(scheduler.progress().settledCount, 1);
+    }
+  });
+
+  t.test('returned: settled, counted and told', async (t) => {
+    const { scheduler, time, sent, returned } = setUp({ answer: Outcome.returned });
+    scheduler.finishLoad();
+    scheduler.apply(1, [upsert(intervalRow(1, 600_000, NOW + 10))]);
+    await time.advance(1000);
+    t.equal(sent.length, 1);
+    t.same(returned, ['check_feed']);
+    t.match(scheduler.progress(), { settledCount: 1, counters: { returned: 1, confirmed: 0 } });
+  });
+
+  t.test('pending: a later report settles it, once', async (t) => {
+    const { scheduler, time, held, listed } = setUp({ answer: 'hold' });
+    scheduler.finishLoad();
+    scheduler.apply(1, [upsert(intervalRow(1, 600_000, NOW + 10))]);
+    await time.advance(10);
+    await held[0]!.answer([Outcome.pending]);
+    t.same(listed(), [[1, NOW + 10]]);
+    const report = {
+      type: 'outcomes.settled',
+      threadId: 1,
+      batches: Float64Array.of(held[0]!.batch.number),
+      positions: Uint32Array.of(0),
+      outcomes: Uint8Array.of(Outcome.confirmed),
+    } as const;
+    scheduler.hear(report);
+    scheduler.hear(report);
+    t.same(listed(), []);
+    t.equal(scheduler.progress().settledCount, 1);
+  });
+
+  t.test(
+    'a thread that ends: what it had pending, and what it had not answered, is tried again',
+    async (t) => {
+      const { scheduler, time, sent, held } = setUp({ answer: 'hold' });
+      scheduler.finishLoad();
+      scheduler.apply(1, [
+        upsert(intervalRow(1, 600_000, NOW + 10)),
+        upsert(intervalRow(2, 600_000, NOW + 20)),
+      ]);
+      await time.advance(20);
+      await held[0]!.answer([Outcome.pending]);
+      await held[1]!.crash();
+      scheduler.loseThread(1);
+      scheduler.hear({
+        type: 'connection.changed',
+        threadId: 2,
+        connected: true,
+        reason: null,
+        fatal: false,
+      });
+      await time.advance(1000);
+      t.same(
+        sent.map(({ id }) => id),
+        [1, 2, 2, 1],
+      );
+    },
+  );
+});
+
+t.test('a one-off runs once, and its row is to be deleted', async (t) => {
+  const { scheduler, time, sent } = setUp();
+  scheduler.finishLoad();
+  scheduler.apply(1, [upsert(oneOffRow(4, NOW + 100, { version: 3 }))]);
+  await time.advance(100);
+  t.match(sent, [{ id: 4, time: NOW + 100, expiration: 0 }]);
+  t.same(scheduler.progress().settledJobs, [{ id: 4, version: 3 }]);
+  t.same(scheduler.progress().settledJobs, [], 'told once');
+  const changed = oneOffRow(4, NOW + 100, { version: 4 });
+  scheduler.apply(2, [upsert(changed)]);
+  t.same(
+    scheduler.progress().settledJobs,
+    [{ id: 4, version: 4 }],
+    'a change without a new since leaves it settled',
+  );
+  const row = oneOffRow(4, NOW + 5000, { version: 5, since: NOW + 200 });
+  scheduler.apply(3, [upsert(row)]);
+  await time.advance(10_000);
+  t.equal(sent.length, 2, 'a change with a new since arms it anew');
+});
+
+t.test('changes and flights', async (t) => {
+  t.test('a job changed while in flight: what is not owed any more is not tried again', async (t) => {
+    const { scheduler, time, held, sent } = setUp({ answer: 'hold' });
+    scheduler.finishLoad();
+    scheduler.apply(1, [upsert(intervalRow(1, 60_000, NOW + 10))]);
+    await time.advance(10);
+    scheduler.apply(2, [upsert(intervalRow(1, 15_000, NOW + 15_020, { version: 2, since: NOW + 20 }))]);
+    await held[0]!.answer([Outcome.nacked]);
+    await time.advance(15_000);
+    t.equal(sent.length, 1);
+    await time.advance(10);
+    t.same(
+      sent.map(({ time }) => time),
+      [NOW + 10, NOW + 15_020],
+    );
+    t.match(scheduler.progress().counters, { cancelled: 1 });
+  });
+
+  t.test('still owed: tried again with the new message', async (t) => {
+    const { scheduler, time, held, sent, behaviour } = setUp({ answer: 'hold' });
+    scheduler.finishLoad();
+    scheduler.apply(1, [upsert(intervalRow(1, 60_000, NOW + 10, { key: 'a' }))]);
+    await time.advance(10);
+    scheduler.apply(2, [upsert(intervalRow(1, 60_000, NOW + 10, { key: 'b', version: 2 }))]);
+    behaviour.answer = Outcome.confirmed;
+    await held[0]!.answer([Outcome.lost]);
+    await time.advance(1000);
+    t.same(
+      sent.map(({ routingKey, time }) => [routingKey, time]),
+      [
+        ['a', NOW + 10],
+        ['b', NOW + 10],
+      ],
+    );
+  });
+
+  t.test('a change stamped before the time ran does not run it again', async (t) => {
+    for (const confirmed of [true, false]) {
+      const { scheduler, time, held, sent, behaviour } = setUp({ answer: 'hold' });
+      scheduler.finishLoad();
+      scheduler.apply(1, [upsert(intervalRow(1, 1000, NOW + 10))]);
+      await time.advance(10);
+      behaviour.answer = Outcome.confirmed;
+      if (confirmed) await held[0]!.answer([Outcome.confirmed]);
+      // The stamp is older than what was taken meanwhile, and the new schedule has that time too.
+      scheduler.apply(2, [upsert(intervalRow(1, 1000, NOW + 10, { version: 2, since: NOW + 5 }))]);
+      await time.advance(1005);
+      if (!confirmed) await held[0]!.answer([Outcome.confirmed]);
+      await time.advance(0);
+      t.same(
+        sent.map(({ time }) => time),
+        [NOW + 10, NOW + 1010],
+        confirmed ? 'confirmed' : 'in flight',
+      );
+    }
+  });
+
+  t.test('removed while in flight: the outcome changes nothing', async (t) => {
+    const { scheduler, time, held, sent, listed } = setUp({ answer: 'hold' });
+    scheduler.finishLoad();
+    scheduler.apply(1, [upsert(intervalRow(1, 60_000, NOW + 10))]);
+    await time.advance(10);
+    scheduler.apply(2, [{ op: 'remove', id: 1, version: 1 }]);
+    // Its slot is used again.
+    scheduler.apply(3, [upsert(intervalRow(2, 60_000, NOW + 50_000))]);
+    t.same(listed(), []);
+    await held[0]!.answer([Outcome.nacked]);
+    await time.advance(40_000);
+    t.equal(sent.length, 1);
+  });
+});
+
+t.test('a bad route does not hold up the others', async (t) => {
+  const { scheduler, time, held, sent } = setUp({ answer: 'hold' });
+  scheduler.finishLoad();
+  scheduler.apply(
+    1,
+    Array.from({ length: 100 }, (_, id) =>
+      upsert(intervalRow(id + 1, 600_000, NOW + 10 + id * 100, { key: 'bad' })),
+    ),
+  );
+  scheduler.apply(2, [upsert(intervalRow(999, 1000, NOW + 15, { key: 'good' }))]);
+  const confirmGood = async () => {
+    for (const { batch, answer } of held.splice(0)) {
+      await answer(
+        Array.from(batch.routeOf, (route) =>
+          batch.routes[route]!.routingKey === 'good' ? Outcome.confirmed : Outcome.pending,
+        ),
+      );
+    }
+  };
+  for (let step = 0; step < 1200; step++) {
+    await time.advance(10);
+    await confirmGood();
+  }
+  t.equal(sent.filter(({ routingKey }) => routingKey === 'good').length, 12);
+  t.equal(
+    sent.filter(({ routingKey }) => routingKey === 'bad').length,
+    16,
+    'the stalled route has 16 unconfirmed',
+  );
+  t.equal(scheduler.progress().frontier, NOW + 12_001, 'the watermark goes on');
+  t.match(scheduler.progress().counters, { inFlight: 16, heldBack: 84 });
+});
+
+t.test('nothing is taken past the lease', async (t) => {
+  const { scheduler, time, sent } = setUp();
+  scheduler.finishLoad();
+  scheduler.trust(time.monotonic() + 100);
+  scheduler.apply(1, [upsert(intervalRow(1, 1000, NOW + 50)), upsert(intervalRow(2, 1000, NOW + 150))]);
+  await time.advance(900);
+  t.same(
+    sent.map(({ id }) => id),
+    [1],
+  );
+  scheduler.trust(time.monotonic() + 10_000);
+  await time.advance(0);
+  t.same(
+    sent.map(({ id }) => id),
+    [1, 2],
+  );
+});
+
+t.test('a clean stop', async (t) => {
+  t.test('waits for what is in flight', async (t) => {
+    const { scheduler, time, held } = setUp({ answer: 'hold' });
+    scheduler.finishLoad();
+    scheduler.apply(1, [upsert(intervalRow(1, 60_000, NOW + 10))]);
+    await time.advance(10);
+    const stopped = scheduler.stop(time.monotonic() + 8000);
+    await time.advance(1000);
+    await held[0]!.answer([Outcome.confirmed]);
+    const { clean, progress } = await stopped;
+    t.equal(clean, true);
+    t.equal(decodeExceptions(progress.exceptions).ids.length, 0);
+  });
+
+  t.test('what ran in the very ms of the stop is before the watermark', async (t) => {
+    const { scheduler, time, sent } = setUp();
+    scheduler.finishLoad();
+    scheduler.apply(1, [upsert(intervalRow(1, 60_000, NOW + 10))]);
+    await time.advance(10);
+    t.equal(sent.length, 1);
+    const { progress, clean } = await scheduler.stop(time.monotonic() + 8000);
+    t.equal(clean, true);
+    t.ok(progress.frontier! > NOW + 10);
+  });
+
+  t.test('lists what is due and is not taken any more', async (t) => {
+    const { scheduler, time, connect } = setUp();
+    scheduler.finishLoad();
+    connect(false);
+    scheduler.apply(1, [upsert(intervalRow(1, 60_000, NOW + 10))]);
+    await time.advance(500);
+    const { progress, clean } = await scheduler.stop(time.monotonic() + 8000);
+    t.equal(clean, true);
+    t.same([...decodeExceptions(progress.exceptions).times], [NOW + 10]);
+    t.ok(progress.frontier! > NOW + 500);
+  });
+
+  t.test('when the time runs out, what is left is listed, and it says so', async (t) => {
+    const { scheduler, time } = setUp({ answer: 'hold' });
+    scheduler.finishLoad();
+    scheduler.apply(1, [upsert(intervalRow(1, 60_000, NOW + 10))]);
+    await time.advance(10);
+    const stopped = scheduler.stop(time.monotonic() + 8000);
+    await time.advance(8000);
+    const { clean, progress } = await stopped;
+    t.equal(clean, false);
+    t.same([...decodeExceptions(progress.exceptions).ids], [1]);
+  });
+});
+
+t.test('every occurrence that came due is accounted for, whatever happens', async (t) => {
+  const { seededRandom } = await import('../helpers/random.ts');
+  const random = seededRandom(11);
+  const { scheduler, time, held } = setUp({ answer: 'hold' });
+  scheduler.finishLoad();
+  let number = 0;
+  const versions = new Map<number, number>();
+  for (let step = 0; step < 3000; step++) {
+    const id = 1 + Math.floor(random() * 20);
+    if (random() < 0.1) {
+      const version = (versions.get(id) ?? 0) + 1;
+      versions.set(id, version);
+      const since = Math.floor(time.now() - random() * 20);
+      scheduler.apply(++number, [
+        upsert(
+          intervalRow(id, 1000, since + Math.floor(random() * 500), {
+            version,
+            since,
+            enabled: random() < 0.9,
+          }),
+        ),
+      ]);
+    }
+    await time.advance(Math.floor(random() * 100));
+    while (held.length > 0 && random() < 0.4) {
+      const { batch, answer } = held.shift()!;
+      await answer(Array.from({ length: batch.count }, () => Math.floor(1 + random() * 5) as OutcomeCode));
+    }
+    const { due, confirmed, returned, superseded, cancelled, inFlight, heldBack } =
+      scheduler.progress().counters;
+    if (due !== confirmed + returned + superseded + cancelled + inFlight + heldBack) {
+      t.fail(`step ${step}: ${JSON.stringify(scheduler.progress().counters)}`);
+      break;
+    }
+  }
+  const { counters } = scheduler.progress();
+  t.ok(
+    counters.confirmed > 500 && counters.superseded > 50 && counters.cancelled > 10,
+    JSON.stringify(counters),
+  );
+});
