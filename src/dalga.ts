@@ -1,0 +1,120 @@
+import type { FastifyInstance } from 'fastify';
+import { SlewedClock, systemTimers } from './clock.ts';
+import type { Config } from './config.ts';
+import { type PlainError, StartupError } from './errors.ts';
+import { createLog, type Log } from './log.ts';
+import { createApp } from './main-thread/http/app.ts';
+import { createJobs } from './main-thread/jobs.ts';
+import { createJobReader } from './main-thread/store/job-reader.ts';
+import { checkTables, createTables } from './main-thread/store/schema-check.ts';
+import { Tenure } from './main-thread/tenure.ts';
+import { checkBroker } from './publisher-thread/startup-check.ts';
+import { version } from './version.ts';
+
+/** A fault that ends the process. `startup`: the message is one for the operator, and nothing has run. */
+export type Failure = { readonly error: PlainError; readonly startup: boolean };
+
+export type Dalga = {
+  /** Checks both servers, binds the HTTP address, and begins to wait for the table. @throws StartupError */
+  start(): Promise<void>;
+  /** Where HTTP listens, as `127.0.0.1:34006`, once `start` has resolved. */
+  readonly address: string;
+  /** Resolves when it cannot go on: the process is to end. */
+  readonly failed: Promise<Failure>;
+  /** The clean stop. Resolves to whether all was settled or listed in time. */
+  close(): Promise<boolean>;
+};
+
+/** The composition root: the main thread's parts, put together. */
+export function createDalga(
+  config: Config,
+  { log = createLog('main', config.debug) }: { log?: Log } = {},
+): Dalga {
+  const clock = new SlewedClock();
+  const timers = systemTimers;
+  let fail: (failure: Failure) => void;
+  const failed = new Promise<Failure>((resolve) => {
+    fail = resolve;
+  });
+  let app: FastifyInstance | null = null;
+  let tenure: Tenure | null = null;
+  let reader: ReturnType<typeof createJobReader> | null = null;
+  let address = '';
+
+  return {
+    failed,
+    get address() {
+      return address;
+    },
+    async start() {
+      await (config.createTableAtStart ? createTables(config.mysql) : checkTables(config.mysql));
+      await checkRabbitmq(config, log);
+      reader = createJobReader(config.mysql);
+      const jobs = createJobs({
+        clock,
+        reader,
+        owner: () => tenure!.owner(),
+        ownerOrNull: () => tenure?.ownerOrNull() ?? null,
+      });
+      app = createApp({
+        jobs,
+        health: {
+          alive: () => Promise.resolve(tenure?.alive() ?? true),
+          readiness: () => tenure?.readiness() ?? { ready: false, reasons: { ownership: 'starting' } },
+        },
+        clock,
+        bodyLimit: config.http.bodyLimit,
+        logger: log,
+        version,
+      });
+      // The address is bound before the lease is asked for: who has it is the only one here that can.
+      address = await listen(app, config);
+      tenure = new Tenure({
+        config,
+        clock,
+        timers,
+        log,
+        address,
+        onFailed: (error, startup) => fail({ error, startup }),
+      });
+      tenure.start();
+      log.info({ address }, `listening on http://${address}`);
+    },
+    async close() {
+      const deadline = clock.monotonic() + config.stopTimeout;
+      log.info('stopping');
+      // New connections are refused; what has come is answered.
+      const closed = app?.close();
+      const clean = (await tenure?.close(deadline)) ?? true;
+      await closed;
+      await reader?.close();
+      log.info({ clean }, clean ? 'stopped' : 'stopped before all was settled: some messages may come twice');
+      return clean;
+    },
+  };
+}
+
+/** A broker that cannot be reached may come later; one that refuses is for an operator to mend. */
+async function checkRabbitmq(config: Config, log: Log): Promise<void> {
+  try {
+    const { version: broker } = await checkBroker(config.rabbitmq);
+    log.info(`RabbitMQ ${broker} at ${config.rabbitmq.host}:${config.rabbitmq.port}`);
+  } catch (error) {
+    if (!(error instanceof StartupError) || !error.transient) throw error;
+    log.warn(`${error.message}; publishing starts when it can be reached`);
+  }
+}
+
+async function listen(app: FastifyInstance, config: Config): Promise<string> {
+  const { host, port } = config.http;
+  try {
+    await app.listen({ host, port });
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new StartupError(
+      `cannot listen on ${host}:${port} (${reason}): set DALGA_HTTP_HOST and DALGA_HTTP_PORT`,
+    );
+  }
+  const bound = app.server.address();
+  return typeof bound === 'object' && bound !== null ? `${host}:${bound.port}` : `${host}:${port}`;
+}

@@ -1,0 +1,57 @@
+import type { Clock } from '../clock.ts';
+import { DalgaError } from '../errors.ts';
+import type { JobRow } from '../job/job.ts';
+import { nextRun } from '../job/next-run.ts';
+import type { JobService, JobView } from './job-service.ts';
+import type { Owner } from './owner.ts';
+import type { JobReader } from './store/job-reader.ts';
+
+/** How long a DELETE waits for the scheduler's acknowledgement, ms. */
+const ACKNOWLEDGE_TIMEOUT = 1000;
+
+export type JobsOptions = {
+  readonly clock: Clock;
+  readonly reader: JobReader;
+  /** The owner's part while this instance owns the table. @throws DalgaError why it does not */
+  readonly owner: () => Owner;
+  /** The same, or null. */
+  readonly ownerOrNull: () => Owner | null;
+};
+
+/** The operations on jobs: writes go to the owner, reads to MySQL. */
+export function createJobs({ clock, reader, owner, ownerOrNull }: JobsOptions): JobService {
+  const view = (row: JobRow): JobView => ({ row, nextRun: nextRun(row, clock.now()) });
+  return {
+    async put(key, request, options) {
+      const { created, row } = await owner().coalescer.put(key, request, options);
+      return { created, view: view(row) };
+    },
+    async get(key) {
+      const row = await reader.read(key);
+      if (row === null || ownerOrNull()?.coalescer.isSettled(row.id, row.version)) return null;
+      return view(row);
+    },
+    async post(key, request) {
+      const row = await owner().coalescer.post(key, request);
+      return row === null ? null : view(row);
+    },
+    async delete(key) {
+      const current = owner();
+      const number = await current.coalescer.delete(key);
+      if (number === null) return false;
+      // Later only what a publisher already had can arrive.
+      await current.acknowledged(number, ACKNOWLEDGE_TIMEOUT);
+      return true;
+    },
+  };
+}
+
+/** What a write is answered while this instance cannot take it. */
+export function refuseWrites(
+  reason: 'starting' | 'standby' | 'stopping',
+  ownerName: string | null,
+): DalgaError {
+  if (reason === 'stopping') return new DalgaError('stopping', 'this instance is stopping');
+  if (reason === 'starting') return new DalgaError('not_ready', 'this instance is starting');
+  return new DalgaError('not_owner', `the table is owned by ${ownerName ?? 'another instance'}`);
+}

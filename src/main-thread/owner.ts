@@ -1,0 +1,173 @@
+import type { Clock, Timers } from '../clock.ts';
+import type { Config } from '../config.ts';
+import { DalgaError, type PlainError } from '../errors.ts';
+import type { Log } from '../log.ts';
+import type { SchedulerCounters } from '../protocol/main-scheduler.ts';
+import { type SchedulerThread, startSchedulerThread } from './scheduler-client.ts';
+import { type CheckpointWriter, createCheckpointWriter } from './store/checkpoint.ts';
+import type { Owned } from './store/ownership.ts';
+import { WatermarkGate } from './store/watermark-gate.ts';
+import { createWriteCoalescer, type WriteCoalescer } from './store/write-coalescer.ts';
+
+/** Past the time that a stop may take, the scheduler's last report has this long to arrive, ms. */
+const LAST_REPORT_GRACE = 500;
+
+export type OwnerOptions = {
+  readonly config: Config;
+  readonly owned: Owned;
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly log: Log;
+  /** Monotonic ms. */
+  readonly trustedUntil: number;
+  /** Bytes that jobs may take in memory. */
+  readonly memoryLimit: number;
+  readonly onFailed: (error: PlainError, startup: boolean) => void;
+};
+
+/**
+ * What runs while this instance owns the table: the scheduler thread, the writes, the checkpoints.
+ */
+export class Owner {
+  readonly coalescer: WriteCoalescer;
+  readonly #options: OwnerOptions;
+  readonly #thread: SchedulerThread;
+  readonly #gate: WatermarkGate;
+  readonly #checkpoints: CheckpointWriter;
+  #reportedAt: number;
+  #counters: SchedulerCounters | null = null;
+  #loaded = false;
+  #connected = 0;
+  #brokerReason: string | null = 'not connected yet';
+
+  constructor(options: OwnerOptions) {
+    const { config, owned, clock, timers, log } = options;
+    this.#options = options;
+    this.#reportedAt = clock.monotonic();
+    this.#gate = new WatermarkGate(
+      { watermark: owned.watermark, exceptions: owned.exceptions },
+      Math.max(owned.stamp, owned.watermark),
+    );
+    this.#thread = startSchedulerThread(
+      {
+        config,
+        tag: owned.tag,
+        watermark: owned.watermark,
+        exceptions: owned.exceptions,
+        clockOffset: clock.now() - clock.monotonic(),
+        trustedUntil: options.trustedUntil,
+      },
+      {
+        onStarted: () => this.#thread.client.load(),
+        onProgress: (progress) => {
+          this.#reportedAt = clock.monotonic();
+          this.#counters = progress.counters;
+          this.coalescer.settled(progress.settledJobs);
+          this.#checkpoints.report(progress);
+        },
+        onLoaded: (jobs, duration) => {
+          this.#loaded = true;
+          log.info({ jobs, duration }, `loaded ${jobs} jobs in ${(duration / 1000).toFixed(1)} s`);
+        },
+        onBroker: (connected, reason) => {
+          this.#connected = connected;
+          this.#brokerReason = reason;
+        },
+        onFailed: options.onFailed,
+      },
+      timers,
+    );
+    this.coalescer = createWriteCoalescer({
+      session: owned.session,
+      gate: this.#gate,
+      table: config.mysql.table,
+      clock,
+      timers,
+      log,
+      post: (changes, reply) => this.#thread.client.post(changes, reply),
+      admit: (row) => this.#admit(row.job.length),
+    });
+    this.#checkpoints = createCheckpointWriter({
+      session: owned.session,
+      gate: this.#gate,
+      clock,
+      timers,
+      log,
+      interval: config.checkpointInterval,
+    });
+  }
+
+  /** ms since the scheduler thread was last heard of. */
+  get silence(): number {
+    return this.#options.clock.monotonic() - this.#reportedAt;
+  }
+
+  get counters(): SchedulerCounters | null {
+    return this.#counters;
+  }
+
+  /** What keeps it from being ready. */
+  reasons(): Record<string, string> {
+    return {
+      ...(this.#loaded ? {} : { loading: `${this.#counters?.jobs ?? 0} jobs loaded so far` }),
+      ...(this.#connected > 0 ? {} : { rabbitmq: this.#brokerReason ?? 'not connected' }),
+    };
+  }
+
+  /** Resolves when the scheduler has taken these changes in, after at most `timeout` ms. */
+  acknowledged(number: number, timeout: number): Promise<void> {
+    return this.#thread.client.acknowledged(number, timeout);
+  }
+
+  trust(until: number): void {
+    this.#thread.client.trust(until);
+  }
+
+  adjustClock(offset: number): void {
+    this.#thread.client.adjustClock(offset);
+  }
+
+  /**
+   * The clean stop: answers the writes that have come, settles what is in flight, writes the last checkpoint and
+   * releases the lease.
+   *
+   * @param deadline monotonic ms
+   * @returns whether all was settled or listed
+   */
+  async close(deadline: number): Promise<boolean> {
+    const { clock, log, owned } = this.#options;
+    await this.coalescer.stop();
+    const left = Math.max(deadline - clock.monotonic(), 0);
+    const stopped = await this.#thread.client.stop(deadline, left + LAST_REPORT_GRACE);
+    this.#checkpoints.stop();
+    if (stopped !== null) this.#gate.report(stopped.progress);
+    let released = true;
+    try {
+      await owned.session.release(this.#gate.last());
+    } catch (error) {
+      released = false;
+      log.error({ err: error }, 'the last checkpoint could not be written');
+    }
+    await this.#thread.terminate();
+    return released && (stopped?.clean ?? false);
+  }
+
+  /** Ends everything at once: another instance owns the table now, or the scheduler has failed. */
+  async abandon(): Promise<void> {
+    this.#checkpoints.stop();
+    await Promise.all([this.#thread.terminate(), this.#options.owned.session.close(), this.coalescer.stop()]);
+  }
+
+  /** Main keeps the account of the arena's memory: what the jobs take now, and about what one more would. */
+  #admit(bodyLength: number): void {
+    const used = this.#counters?.arenaBytes ?? 0;
+    if (used + bodyLength + SLOT_BYTES <= this.#options.memoryLimit) return;
+    throw new DalgaError(
+      'insufficient_memory',
+      `the jobs take ${used} bytes of the ${this.#options.memoryLimit} that DALGA_MEMORY_LIMIT allows`,
+    );
+  }
+}
+
+/** About what a job takes in the arena's columns beside its bytes. */
+const SLOT_BYTES = 128;

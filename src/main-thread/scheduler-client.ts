@@ -1,0 +1,160 @@
+import { MessageChannel, Worker } from 'node:worker_threads';
+import type { Timers } from '../clock.ts';
+import { type PlainError, toPlainError } from '../errors.ts';
+import type {
+  JobChange,
+  Progress,
+  SchedulerCommand,
+  SchedulerInit,
+  SchedulerReport,
+} from '../protocol/main-scheduler.ts';
+import { type TypedPort, typedPort, unreachable } from '../protocol/typed-port.ts';
+
+export type SchedulerEvents = {
+  onStarted(): void;
+  onProgress(progress: Progress): void;
+  onLoaded(jobs: number, duration: number): void;
+  /** How many publisher threads reach RabbitMQ, and the reason why the last one that lost it does not. */
+  onBroker(connected: number, reason: string | null): void;
+  /** The thread has ended by a fault. `startup`: the message is one for the operator. Called at most once. */
+  onFailed(error: PlainError, startup: boolean): void;
+};
+
+type Port = TypedPort<SchedulerCommand, SchedulerReport>;
+
+/** Main's end of the port to the scheduler thread. */
+export class SchedulerClient {
+  readonly #port: Port;
+  readonly #events: SchedulerEvents;
+  readonly #timers: Timers;
+  readonly #waiting = new Map<number, () => void>();
+  #number = 0;
+  #onStopped: ((stopped: { progress: Progress; clean: boolean }) => void) | null = null;
+  #failed = false;
+
+  constructor(port: Port, events: SchedulerEvents, timers: Timers) {
+    this.#port = port;
+    this.#events = events;
+    this.#timers = timers;
+    port.listen((report) => this.#hear(report));
+  }
+
+  /** Posts the changes of a committed batch. @returns their number, for `acknowledged` */
+  post(changes: readonly JobChange[], reply: boolean): number {
+    const number = ++this.#number;
+    this.#port.send({ type: 'jobs.changed', number, changes, reply });
+    return number;
+  }
+
+  /**
+   * Resolves once the scheduler has taken in these changes, which were posted with `reply`, or after `timeout` ms.
+   */
+  acknowledged(number: number, timeout: number): Promise<void> {
+    return new Promise((resolve) => {
+      const done = () => {
+        this.#timers.clear(timer);
+        this.#waiting.delete(number);
+        before?.();
+        resolve();
+      };
+      const before = this.#waiting.get(number);
+      const timer = this.#timers.set(done, timeout);
+      this.#waiting.set(number, done);
+    });
+  }
+
+  trust(until: number): void {
+    this.#port.send({ type: 'lease.trusted', until });
+  }
+
+  adjustClock(offset: number): void {
+    this.#port.send({ type: 'clock.adjusted', offset });
+  }
+
+  load(): void {
+    this.#port.send({ type: 'load.start' });
+  }
+
+  /** @param deadline monotonic ms. @returns null when the thread has failed or does not answer in time */
+  stop(deadline: number, timeout: number): Promise<{ progress: Progress; clean: boolean } | null> {
+    if (this.#failed) return Promise.resolve(null);
+    return new Promise((resolve) => {
+      const timer = this.#timers.set(() => resolve(null), timeout);
+      this.#onStopped = (stopped) => {
+        this.#timers.clear(timer);
+        resolve(stopped);
+      };
+      this.#port.send({ type: 'scheduler.stop', deadline });
+    });
+  }
+
+  /** The thread has ended without saying why. */
+  fail(error: PlainError, startup = false): void {
+    if (this.#failed) return;
+    this.#failed = true;
+    for (const resolve of this.#waiting.values()) resolve();
+    this.#events.onFailed(error, startup);
+  }
+
+  #hear(report: SchedulerReport): void {
+    switch (report.type) {
+      case 'scheduler.started':
+        this.#events.onStarted();
+        break;
+      case 'changes.acknowledged':
+        this.#waiting.get(report.number)?.();
+        break;
+      case 'progress':
+        this.#events.onProgress(report.progress);
+        break;
+      case 'load.finished':
+        this.#events.onLoaded(report.jobs, report.duration);
+        break;
+      case 'broker.changed':
+        this.#events.onBroker(report.connected, report.reason);
+        break;
+      case 'scheduler.stopped':
+        this.#onStopped?.({ progress: report.progress, clean: report.clean });
+        break;
+      case 'scheduler.failed':
+        this.fail(report.error, report.startup);
+        break;
+      default:
+        unreachable(report);
+    }
+  }
+}
+
+export type SchedulerThread = {
+  readonly client: SchedulerClient;
+  /** Ends the thread at once. */
+  terminate(): Promise<void>;
+};
+
+/** Starts the scheduler thread. */
+export function startSchedulerThread(
+  init: SchedulerInit,
+  events: SchedulerEvents,
+  timers: Timers,
+): SchedulerThread {
+  const { port1, port2 } = new MessageChannel();
+  const worker = new Worker(new URL('../scheduler-thread/thread.js', import.meta.url), {
+    name: 'scheduler',
+    workerData: { init, port: port2 },
+    transferList: [port2],
+  });
+  const client = new SchedulerClient(typedPort(port1), events, timers);
+  let ending = false;
+  worker.on('error', (error) => client.fail(toPlainError(error)));
+  worker.on('exit', (code) => {
+    if (!ending) client.fail({ name: 'Error', message: `the scheduler thread ended with code ${code}` });
+  });
+  return {
+    client,
+    async terminate() {
+      ending = true;
+      port1.close();
+      await worker.terminate();
+    },
+  };
+}

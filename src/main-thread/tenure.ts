@@ -1,0 +1,176 @@
+import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
+import type { SlewedClock, Timers } from '../clock.ts';
+import type { Config } from '../config.ts';
+import { type DalgaError, type PlainError, StartupError, toPlainError } from '../errors.ts';
+import type { Log } from '../log.ts';
+import type { Readiness } from './job-service.ts';
+import { refuseWrites } from './jobs.ts';
+import { memoryLimit } from './memory.ts';
+import { Owner } from './owner.ts';
+import { acquireOwnership, type OwnerInfo } from './store/ownership.ts';
+
+/** How often the clock is compared with the wall clock, ms. */
+const DISCIPLINE_INTERVAL = 1000;
+
+/** Without a word from the scheduler thread for this long it is not alive, ms. */
+const SILENCE_LIMIT = 5000;
+
+/**
+ * Whether this instance owns the table. The states, and what leads from one to the next:
+ *
+ *   starting -> owner     the lease was free, or was its own from before a crash
+ *   starting -> standby   another instance holds the lease
+ *   standby  -> owner     the lease has ended
+ *   owner    -> starting  another instance took over (it finds itself fenced): all of the old tenure is ended first
+ *   any      -> stopping  `close`
+ */
+export type TenureOptions = {
+  readonly config: Config;
+  readonly clock: SlewedClock;
+  readonly timers: Timers;
+  readonly log: Log;
+  /** The address that HTTP is bound to. */
+  readonly address: string;
+  /** The process cannot go on. */
+  readonly onFailed: (error: PlainError, startup: boolean) => void;
+};
+
+export class Tenure {
+  readonly #options: TenureOptions;
+  readonly #abort = new AbortController();
+  #state: 'starting' | 'standby' | 'owner' | 'stopping' = 'starting';
+  #owner: Owner | null = null;
+  #ownerElsewhere: OwnerInfo | null = null;
+  #mysqlReason: string | null = null;
+  #trustedUntil = 0;
+  #running: Promise<void> = Promise.resolve();
+  #disciplineTimer: unknown;
+
+  constructor(options: TenureOptions) {
+    this.#options = options;
+  }
+
+  /** Begins to wait for ownership. */
+  start(): void {
+    this.#discipline();
+    this.#running = this.#run();
+  }
+
+  /** @throws DalgaError why this instance takes no writes now */
+  owner(): Owner {
+    if (this.#owner !== null && this.#state === 'owner') return this.#owner;
+    throw this.#refusal();
+  }
+
+  ownerOrNull(): Owner | null {
+    return this.#owner;
+  }
+
+  alive(): boolean {
+    return this.#owner === null || this.#owner.silence < SILENCE_LIMIT;
+  }
+
+  readiness(): Readiness {
+    const reasons: Record<string, string> = { ...this.#owner?.reasons() };
+    if (this.#state !== 'owner') reasons.ownership = this.#refusal().message;
+    if (this.#mysqlReason !== null) reasons.mysql = this.#mysqlReason;
+    return { ready: Object.keys(reasons).length === 0, reasons };
+  }
+
+  /** The clean stop. @param deadline monotonic ms. @returns whether all was settled or listed */
+  async close(deadline: number): Promise<boolean> {
+    this.#state = 'stopping';
+    this.#abort.abort();
+    this.#options.timers.clear(this.#disciplineTimer);
+    await this.#running;
+    const owner = this.#owner;
+    this.#owner = null;
+    return owner === null ? true : owner.close(deadline);
+  }
+
+  async #run(): Promise<void> {
+    const { config, clock, timers, log, address } = this.#options;
+    const instance = { id: randomUUID(), host: hostname(), address };
+    try {
+      const owned = await acquireOwnership(
+        {
+          config,
+          instance,
+          clock,
+          timers,
+          log,
+          onTrusted: (until) => {
+            this.#trustedUntil = until;
+            this.#owner?.trust(until);
+          },
+          onFenced: () => void this.#loseOwnership(),
+          onConnection: (reason) => this.#noteMysql(reason),
+        },
+        {
+          signal: this.#abort.signal,
+          onStandby: (owner) => {
+            this.#state = 'standby';
+            this.#ownerElsewhere = owner;
+            log.info({ owner }, `standby: the table is owned by ${owner.host} at ${owner.address}`);
+          },
+        },
+      );
+      if (this.#abort.signal.aborted) {
+        await owned.session.release(null);
+        return;
+      }
+      log.info({ epoch: owned.epoch, watermark: owned.watermark }, 'this instance owns the table');
+      this.#owner = new Owner({
+        config,
+        owned,
+        clock,
+        timers,
+        log,
+        trustedUntil: this.#trustedUntil,
+        memoryLimit: memoryLimit(config.memoryLimit),
+        onFailed: this.#options.onFailed,
+      });
+      this.#state = 'owner';
+    } catch (error) {
+      if (!this.#abort.signal.aborted) {
+        this.#options.onFailed(toPlainError(error), error instanceof StartupError);
+      }
+    }
+  }
+
+  async #loseOwnership(): Promise<void> {
+    const owner = this.#owner;
+    if (owner === null || this.#state === 'stopping') return;
+    this.#options.log.error('another instance has taken the table over: this one stops publishing and waits');
+    this.#state = 'starting';
+    this.#owner = null;
+    this.#running = owner.abandon().then(() => this.#run());
+    await this.#running;
+  }
+
+  #refusal(): DalgaError {
+    const name = this.#ownerElsewhere === null ? null : nameOf(this.#ownerElsewhere);
+    return refuseWrites(this.#state === 'owner' ? 'starting' : this.#state, name);
+  }
+
+  #noteMysql(reason: string | null): void {
+    this.#mysqlReason = reason;
+    if (reason === null) this.#options.log.info('MySQL is back');
+    else this.#options.log.warn(`MySQL is away: ${reason}`);
+  }
+
+  #discipline(): void {
+    const { clock, timers, log } = this.#options;
+    const adjustment = clock.discipline();
+    if (adjustment.kind === 'step-refused') {
+      log.warn({ difference: adjustment.difference }, 'the wall clock has stepped: not followed');
+    }
+    this.#owner?.adjustClock(clock.now() - clock.monotonic());
+    this.#disciplineTimer = timers.set(() => this.#discipline(), DISCIPLINE_INTERVAL);
+  }
+}
+
+function nameOf(owner: OwnerInfo): string {
+  return `${owner.host} at ${owner.address}`;
+}

@@ -1,0 +1,46 @@
+import { Readable } from 'node:stream';
+import t from 'tap';
+import type { JobRow } from '../../src/job/job.ts';
+import { createLog } from '../../src/log.ts';
+import { loadTable } from '../../src/scheduler-thread/loader.ts';
+import { ManualTime } from '../helpers/manual-time.ts';
+import { intervalRow } from '../helpers/rows.ts';
+
+const rows = (first: number, last: number): JobRow[] =>
+  Array.from({ length: last - first + 1 }, (_, index) => intervalRow(first + index, 1000, 0));
+
+t.test('a load that breaks off goes on after its last row, and forgets nothing', async (t) => {
+  const log = createLog('scheduler', false);
+  log.level = 'silent';
+  const time = new ManualTime(0);
+  const asked: number[] = [];
+  let closed = 0;
+  const seen: number[] = [];
+  const open = async (afterId: number) => {
+    asked.push(afterId);
+    if (asked.length === 2) throw new Error('MySQL is away');
+    const breaksOff = asked.length === 1;
+    const stream = Readable.from(
+      (function* () {
+        yield* rows(afterId + 1, breaksOff ? 40 : 100);
+        if (breaksOff) throw new Error('the connection was lost');
+      })(),
+    );
+    return { rows: stream, total: 100, close: () => closed++ };
+  };
+  const loading = loadTable({
+    open,
+    onRow: (row) => seen.push(row.id),
+    clock: time,
+    timers: time,
+    log,
+  });
+  for (let step = 0; step < 20; step++) await time.advance(100);
+  t.equal(await loading, 100);
+  t.same(asked, [0, 40, 40]);
+  t.equal(closed, 2, 'each connection that was opened is closed');
+  t.same(
+    seen,
+    rows(1, 100).map(({ id }) => id),
+  );
+});
