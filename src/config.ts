@@ -1,3 +1,10 @@
+import { readFileSync } from 'node:fs';
+import { readEnvironment, unknownVariables } from './config/environment.ts';
+import { type Action, parseFlags } from './config/flags.ts';
+import { resolveSecrets } from './config/secret-files.ts';
+import { fileForm, flagOf, type Values } from './config/settings.ts';
+import { nameOf, validate } from './config/validate.ts';
+
 /** The whole configuration: frozen plain data, so that it can be a worker's workerData. */
 export type Config = {
   readonly http: {
@@ -44,3 +51,113 @@ export type RabbitmqConfig = {
   readonly vhost: string;
   readonly exchange: string;
 };
+
+/** Everything that is wrong with the settings, at once. Never holds the value of a secret. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+  readonly exitCode = 2;
+  readonly errors: readonly string[];
+  readonly warnings: readonly string[];
+
+  constructor(errors: readonly string[], warnings: readonly string[] = []) {
+    super(errors.join('\n'));
+    this.errors = errors;
+    this.warnings = warnings;
+  }
+}
+
+export type ConfigSources = {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** The command line behind the program's name. */
+  readonly args: readonly string[];
+  /** Reads a file as UTF-8. */
+  readonly readFile?: (path: string) => string;
+};
+
+export type LoadedConfig = {
+  readonly action: Action;
+  readonly config: Config;
+  readonly warnings: readonly string[];
+};
+
+/**
+ * Reads the flags and the environment; a flag wins over its variable. For `-h` and `-version`, which shall work
+ * whatever else is wrong, the configuration is that of the defaults. Throws a ConfigError.
+ */
+export function loadConfig({ env, args, readFile = readText }: ConfigSources): LoadedConfig {
+  const flags = parseFlags(args);
+  if (flags.action === 'help' || flags.action === 'version') return { action: flags.action, ...defaults() };
+
+  const fromFlags = resolveSecrets({
+    values: flags.values,
+    nameOf: (variable) => `-${flagOf(variable)}`,
+    readFile,
+    decidedElsewhere: () => false,
+  });
+  const fromEnvironment = resolveSecrets({
+    values: readEnvironment(env),
+    nameOf,
+    readFile,
+    decidedElsewhere: (name) => flags.values.has(name) || flags.values.has(fileForm(name)),
+  });
+  const values = validate(new Map([...fromEnvironment.values, ...fromFlags.values]));
+  const errors = [...flags.errors, ...fromFlags.errors, ...fromEnvironment.errors];
+  const warnings = unknownVariables(env);
+  if ('errors' in values) throw new ConfigError([...errors, ...values.errors], warnings);
+  if (errors.length > 0) throw new ConfigError(errors, warnings);
+  return { action: flags.action, config: toConfig(values), warnings };
+}
+
+function defaults(): { config: Config; warnings: readonly string[] } {
+  const values = validate(new Map());
+  if ('errors' in values) throw new ConfigError(values.errors);
+  return { config: toConfig(values), warnings: [] };
+}
+
+function toConfig(values: Values): Config {
+  return Object.freeze({
+    http: Object.freeze({
+      host: values.DALGA_HTTP_HOST,
+      port: values.DALGA_HTTP_PORT,
+      bodyLimit: values.DALGA_HTTP_BODY_LIMIT,
+    }),
+    mysql: Object.freeze({
+      host: values.DALGA_MYSQL_HOST,
+      port: values.DALGA_MYSQL_PORT,
+      user: values.DALGA_MYSQL_USER,
+      password: values.DALGA_MYSQL_PASSWORD,
+      database: values.DALGA_MYSQL_DB,
+      table: values.DALGA_MYSQL_TABLE,
+    }),
+    rabbitmq: Object.freeze({
+      host: values.DALGA_RABBITMQ_HOST,
+      port: values.DALGA_RABBITMQ_PORT,
+      user: values.DALGA_RABBITMQ_USER,
+      password: values.DALGA_RABBITMQ_PASSWORD,
+      vhost: values.DALGA_RABBITMQ_VHOST,
+      exchange: values.DALGA_RABBITMQ_EXCHANGE,
+    }),
+    createTableAtStart: values.DALGA_CREATE_TABLE_AT_START,
+    debug: values.DALGA_DEBUG,
+    lease: values.DALGA_LEASE,
+    withoutLease: values.DALGA_WITHOUT_LEASE,
+    checkpointInterval: values.DALGA_CHECKPOINT_INTERVAL,
+    stopTimeout: values.DALGA_STOP_TIMEOUT,
+    misfireAfter: values.DALGA_MISFIRE_AFTER,
+    publisherThreads: values.DALGA_PUBLISHER_THREADS,
+    memoryLimit: values.DALGA_MEMORY_LIMIT,
+  });
+}
+
+/** The configuration as it may be logged. */
+export function redact(config: Config): Config {
+  return {
+    ...config,
+    mysql: { ...config.mysql, password: '***' },
+    rabbitmq: { ...config.rabbitmq, password: '***' },
+  };
+}
+
+function readText(path: string): string {
+  return readFileSync(path, 'utf8');
+}

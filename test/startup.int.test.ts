@@ -1,8 +1,11 @@
+import { readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import t, { type Test } from 'tap';
 import { freePorts } from '../src/quickstart/free-port.ts';
 import { DalgaProcess, environment, type Settings, startDalga } from './helpers/dalga-process.ts';
 import { type TestMysql, type TestRabbitmq, testMysql, testRabbitmq } from './helpers/servers.ts';
+
+const README = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
 
 /** Starts a program that is to refuse. @returns its exit code and what it said */
 async function refused(
@@ -141,11 +144,11 @@ t.test('the MySQL grants and RabbitMQ permissions of the README are enough', asy
     await admin.end();
     await broker.ctl('delete_user', name);
   });
-  const setUp = `CREATE, ALTER, INDEX, SELECT, INSERT, UPDATE, DELETE`;
-  const running = `SELECT, INSERT, UPDATE, DELETE`;
+  const [setUp, running] = [...README.matchAll(/^GRANT (.+) ON /gm)].map(([, grants]) => grants);
+  const permissions = /set_permissions -p \/ dalga '(.*)' '(.*)' '(.*)'/.exec(README)!.slice(1);
   await admin.query(`GRANT ${setUp} ON ${mysql.database}.* TO '${name}'@'%'`);
   await broker.ctl('add_user', name, 'pass');
-  await broker.ctl('set_permissions', '-p', broker.vhost, name, '^$', '^amq\\.default$', '^$');
+  await broker.ctl('set_permissions', '-p', broker.vhost, name, ...permissions);
   const restricted = {
     mysql: { ...settings.mysql, user: name, password: 'pass' },
     rabbitmq: { ...settings.rabbitmq, user: name, password: 'pass' },

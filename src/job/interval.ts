@@ -18,8 +18,8 @@ export function parseIntervalText(text: string): Interval {
 /** Parses an interval from a JSON value: a number of seconds, or a string with a duration. @throws DalgaError */
 export function parseIntervalJson(value: unknown): Interval {
   if (typeof value === 'number') return fromSeconds(value);
-  if (typeof value === 'string') return parseDuration(value);
-  throw invalid();
+  if (typeof value === 'string' && /^P/.test(value)) return parseDuration(value);
+  throw invalid(' (in JSON, a number or a string with a duration)');
 }
 
 function parseDuration(text: string): Interval {
@@ -35,6 +35,6 @@ function fromSeconds(seconds: number): Interval {
   return { ms: seconds * 1000, text: null };
 }
 
-function invalid(): DalgaError {
-  return new DalgaError('invalid_parameter', `interval ${RULE}`, { parameter: 'interval' });
+function invalid(where = ''): DalgaError {
+  return new DalgaError('invalid_parameter', `interval ${RULE}${where}`, { parameter: 'interval' });
 }

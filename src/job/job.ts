@@ -51,6 +51,9 @@ export type JobRow = {
   readonly schedule: Schedule;
 };
 
+/** A one-off job whose only occurrence has settled: its row is to be deleted if it still has this version. */
+export type SettledJob = { readonly id: number; readonly version: number };
+
 /**
  * The key that the table is unique on: the first 16 bytes of SHA-256 over the exact bytes of (routing key, job).
  * The routing key's length stands before it, so that ("ab", "c") and ("a", "bc") differ.

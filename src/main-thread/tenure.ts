@@ -13,6 +13,9 @@ import { acquireOwnership, type OwnerInfo } from './store/ownership.ts';
 /** How often the clock is compared with the wall clock, ms. */
 const DISCIPLINE_INTERVAL = 1000;
 
+/** Between two tries to own the table again while MySQL is away, ms. */
+const RETRY_PAUSE = 1000;
+
 /** Without a word from the scheduler thread for this long it is not alive, ms. */
 const SILENCE_LIMIT = 5000;
 
@@ -54,7 +57,7 @@ export class Tenure {
   /** Begins to wait for ownership. */
   start(): void {
     this.#discipline();
-    this.#running = this.#run();
+    this.#running = this.#run({ first: true });
   }
 
   /** @throws DalgaError why this instance takes no writes now */
@@ -89,7 +92,8 @@ export class Tenure {
     return owner === null ? true : owner.close(deadline);
   }
 
-  async #run(): Promise<void> {
+  /** @param first an instance that has served does not give up when MySQL is away */
+  async #run({ first }: { first: boolean }): Promise<void> {
     const { config, clock, timers, log, address } = this.#options;
     const instance = { id: randomUUID(), host: hostname(), address };
     try {
@@ -133,9 +137,14 @@ export class Tenure {
       });
       this.#state = 'owner';
     } catch (error) {
-      if (!this.#abort.signal.aborted) {
+      if (this.#abort.signal.aborted) return;
+      if (first || !(error instanceof StartupError)) {
         this.#options.onFailed(toPlainError(error), error instanceof StartupError);
+        return;
       }
+      log.warn(`${error.message}; trying again`);
+      await new Promise<void>((resolve) => timers.set(resolve, RETRY_PAUSE));
+      await this.#run({ first });
     }
   }
 
@@ -145,7 +154,7 @@ export class Tenure {
     this.#options.log.error('another instance has taken the table over: this one stops publishing and waits');
     this.#state = 'starting';
     this.#owner = null;
-    this.#running = owner.abandon().then(() => this.#run());
+    this.#running = owner.abandon().then(() => this.#run({ first: false }));
     await this.#running;
   }
 

@@ -1,6 +1,6 @@
 import type { Config } from '../config.ts';
 import type { PlainError } from '../errors.ts';
-import type { JobRow } from '../job/job.ts';
+import type { JobRow, SettledJob } from '../job/job.ts';
 
 /**
  * All that crosses the port between the main thread and the scheduler thread. Main sends commands, the scheduler
@@ -47,9 +47,6 @@ export type SchedulerCommand =
   | { readonly type: 'load.start' }
   /** Take nothing more, settle what is in flight until the deadline (monotonic ms), then report `stopped`. */
   | { readonly type: 'scheduler.stop'; readonly deadline: number };
-
-/** A one-off job whose only occurrence has settled: its row is to be deleted if it still has this version. */
-export type SettledJob = { readonly id: number; readonly version: number };
 
 /** What a checkpoint is made of. */
 export type Progress = {

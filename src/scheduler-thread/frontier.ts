@@ -7,6 +7,9 @@ import type { JobArena } from './job-arena.ts';
  * The frontier: every occurrence before it is settled or listed. It is the smallest of now, the earliest time in
  * the queue (due, but not taken yet) and the earliest unsettled time that the list of exceptions does not hold.
  * (The stamps of changes that are not taken in yet are main's part: it knows them first.)
+ *
+ * What is unsettled is listed however young it is, also at or after the frontier: the durable watermark may be
+ * ahead of it, after a step of the clock, and everything unsettled before that one has to be in the list.
  */
 export type Frontier = {
   /** Unix ms. */
@@ -29,14 +32,13 @@ export function computeFrontier(
 ): Frontier {
   // Times are whole ms: what is due in this very ms and not in the queue any more was taken.
   let time = Math.min(Math.floor(now) + 1, firstQueued);
-  const unsettled = collectUnsettled(flights);
-  if (unsettled.length > limit) {
-    const times = Float64Array.from(unsettled, (flight) => flights.time.get(flight)).sort();
-    // All that is before this time fits.
-    time = Math.min(time, times[limit]!);
+  let listed = collectUnsettled(flights);
+  if (listed.length > limit) {
+    const times = Float64Array.from(listed, (flight) => flights.time.get(flight)).sort();
+    const firstLeftOut = times[limit]!;
+    time = Math.min(time, firstLeftOut);
+    listed = listed.filter((flight) => flights.time.get(flight) < firstLeftOut);
   }
-  // What is unsettled at or after the frontier needs no entry: recovery runs it in any case.
-  const listed = unsettled.filter((flight) => flights.time.get(flight) < time);
   return {
     time,
     ids: Float64Array.from(listed, (flight) => arena.id.get(flights.slot.get(flight))),

@@ -1,5 +1,5 @@
+import type { SettledJob } from '../job/job.ts';
 import { decideTurn, type Turn } from '../job/misfire.ts';
-import type { SettledJob } from '../protocol/main-scheduler.ts';
 import { Outcome, type OutcomeCode } from '../protocol/scheduler-publisher.ts';
 import { FlightState, Flights } from './flights.ts';
 import { JobArena } from './job-arena.ts';

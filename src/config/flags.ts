@@ -1,0 +1,103 @@
+import { nearest } from './nearest.ts';
+import { fileForm, flagOf, settingNames, settings } from './settings.ts';
+
+/** Flags that say what to do instead of serving. */
+export const actionFlags = {
+  'create-table': 'Create or upgrade the tables and end',
+  h: 'Print this text and end (also -help)',
+  version: 'Print the version and end',
+} as const;
+
+export type Action = 'serve' | 'create-table' | 'help' | 'version';
+
+export type Flags = {
+  readonly action: Action;
+  /** By the variable that the flag stands for, in the environment's notation. */
+  readonly values: ReadonlyMap<string, string>;
+  readonly errors: readonly string[];
+};
+
+/** Flag to variable; booleans need no value. */
+const valueFlags = new Map<string, string>();
+const booleanFlags = new Map<string, string>();
+for (const name of settingNames) {
+  (settings[name].type === 'boolean' ? booleanFlags : valueFlags).set(flagOf(name), name);
+  if ('secret' in settings[name]) valueFlags.set(flagOf(fileForm(name)), fileForm(name));
+}
+const actions = new Map<string, Action>([
+  ['create-table', 'create-table'],
+  ['h', 'help'],
+  ['help', 'help'],
+  ['version', 'version'],
+]);
+const known = [...valueFlags.keys(), ...booleanFlags.keys(), ...actions.keys()];
+
+/**
+ * Reads flags in the spellings of Go's flag package, which the original used: one dash or two, and a value behind
+ * `=` or as the next argument. Of a flag given twice the last counts. No message shows what could be a value, since
+ * a slip on the command line may put a password anywhere.
+ */
+export function parseFlags(args: readonly string[]): Flags {
+  const values = new Map<string, string>();
+  const errors: string[] = [];
+  const asked = new Set<Action>();
+
+  for (let index = 0; index < args.length; index++) {
+    const match = /^--?([A-Za-z][^=]*)(?:=(.*))?$/s.exec(args[index]!);
+    if (match === null) {
+      errors.push(`argument ${index + 1} is not a flag, nor the value of one`);
+      continue;
+    }
+    const name = match[1]!;
+    const given = match[2];
+    const next = args[index + 1];
+    const action = actions.get(name);
+    const variable = valueFlags.get(name);
+    if (action !== undefined) {
+      if (given === undefined || given === 'true') asked.add(action);
+      else if (given === 'false') asked.delete(action);
+      else errors.push(`-${name} takes no value but =true or =false`);
+    } else if (booleanFlags.has(name)) {
+      values.set(booleanFlags.get(name)!, given ?? 'true');
+      if (given === undefined && (next === 'true' || next === 'false')) {
+        errors.push(`-${name} takes its value behind an equals sign: -${name}=${next}`);
+        index++;
+      }
+    } else if (variable === undefined) {
+      const meant = nearest(name, known);
+      errors.push(`unknown flag -${shown(name)}${meant === undefined ? '' : `, did you mean -${meant}?`}`);
+      // What follows was most likely meant to be its value.
+      if (given === undefined && next !== undefined && !next.startsWith('-')) index++;
+    } else if (given !== undefined) {
+      values.set(variable, given);
+    } else if (next === undefined || looksLikeFlag(next)) {
+      errors.push(`-${name} needs a value (a value that begins with a dash: -${name}=VALUE)`);
+      if (next !== undefined && !isKnown(next)) index++;
+    } else {
+      values.set(variable, next);
+      index++;
+    }
+  }
+  return { action: firstAsked(asked), values, errors };
+}
+
+/** Help wins over all, since it is what somebody asks for who does not get on. */
+function firstAsked(asked: ReadonlySet<Action>): Action {
+  for (const action of ['help', 'version', 'create-table'] as const) {
+    if (asked.has(action)) return action;
+  }
+  return 'serve';
+}
+
+function looksLikeFlag(argument: string): boolean {
+  return argument.startsWith('-') && argument !== '-';
+}
+
+function isKnown(argument: string): boolean {
+  return known.includes(argument.replace(/^--?/, '').replace(/=.*$/s, ''));
+}
+
+/** An unknown name may be anything that was typed: only what looks like a flag's name is repeated. */
+function shown(name: string): string {
+  return /^[a-z]+(-[a-z]+)*$/i.test(name) && name.length <= 40 ? name : '...';
+}

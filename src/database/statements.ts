@@ -1,0 +1,140 @@
+import type { JobRow, SettledJob } from '../job/job.ts';
+import { encodeJobRow, JOB_ROW_COLUMNS, SCHEDULE_COLUMNS } from './job-row.ts';
+import type { Statement } from './statement.ts';
+
+/**
+ * Every SQL statement of Dalga. All lie in what MySQL 8.0 and later and MariaDB 10.6 and later both speak: no
+ * RETURNING, no FOR SHARE, no `AS new` alias. Times are the server's UTC_TIMESTAMP(3).
+ */
+
+export type { SqlValue, Statement } from './statement.ts';
+
+/** Today all jobs are in one partition; each will have its own owner, lease, epoch and watermark. */
+export const PARTITION = 0;
+
+/** Ids that are compared in one statement: few enough for the range optimiser of the primary key. */
+export const IDS_PER_STATEMENT = 200;
+
+/** s, MySQL's shortest: below every wait_timeout and every statement's deadline. */
+const LOCK_WAIT_TIMEOUT = 1;
+
+const TABLE_NAME = /^[A-Za-z0-9_$-]{1,50}$/;
+
+/** Quotes a table's name. @throws RangeError when it is not a name that Dalga takes */
+export function quoteTable(table: string, suffix = ''): string {
+  if (!TABLE_NAME.test(table)) {
+    throw new RangeError('a table name has 1 to 50 letters, digits, or one of _ $ -');
+  }
+  return `\`${table}${suffix}\``;
+}
+
+export const transaction = {
+  start: { sql: 'START TRANSACTION', values: [] },
+  commit: { sql: 'COMMIT', values: [] },
+  rollBack: { sql: 'ROLLBACK', values: [] },
+} as const satisfies Record<string, Statement>;
+
+/** @param lease ms; null for a session that holds no locks of the owner's */
+export function sessionSettings(lease: number | null): Statement {
+  const settings = [
+    'autocommit = 1',
+    "time_zone = '+00:00'",
+    // Strict, so that nothing is ever cut silently; without NO_BACKSLASH_ESCAPES, since mysql2 escapes with them.
+    "sql_mode = 'STRICT_TRANS_TABLES,NO_ENGINE_SUBSTITUTION'",
+  ];
+  if (lease === null) return { sql: `SET ${settings.join(', ')}`, values: [] };
+  // A frozen owner's open transaction would otherwise block a takeover for the server's eight hours.
+  const waitTimeout = Math.max(1, Math.floor(lease / 2000));
+  return {
+    sql: `SET ${settings.join(', ')}, wait_timeout = ?, innodb_lock_wait_timeout = ?`,
+    values: [waitTimeout, LOCK_WAIT_TIMEOUT],
+  };
+}
+
+/** The sessions that this user may see: one's own are visible without the PROCESS privilege. */
+export const processList: Statement = { sql: 'SHOW PROCESSLIST', values: [] };
+
+export function killConnection(id: number): Statement {
+  return { sql: 'KILL ?', values: [id] };
+}
+
+/** A name that is locked on the whole server. @param timeout s */
+export function getLock(name: string, timeout: number): Statement {
+  return { sql: 'SELECT GET_LOCK(?, ?)', values: [name, timeout] };
+}
+
+export function releaseLock(name: string): Statement {
+  return { sql: 'SELECT RELEASE_LOCK(?)', values: [name] };
+}
+
+export type JobStatements = ReturnType<typeof jobStatements>;
+
+/** The table of the jobs. */
+export function jobStatements(tableName: string) {
+  const table = quoteTable(tableName);
+  const schedule = SCHEDULE_COLUMNS.join(', ');
+  const all = JOB_ROW_COLUMNS.join(', ');
+  const group = `(${['key_hash', ...JOB_ROW_COLUMNS].map(() => '?').join(', ')})`;
+  const updates = SCHEDULE_COLUMNS.filter((column) => column !== 'id')
+    .map((column) => `${column} = VALUES(${column})`)
+    .join(', ');
+  return {
+    /** Rows for `decodeScheduleRow`, with the key's hash after them; the key's bytes are known to who asks. */
+    find: (hashes: readonly Uint8Array[]): Statement => ({
+      sql: `SELECT ${schedule}, key_hash FROM ${table} WHERE key_hash IN (${marks(hashes.length)})`,
+      values: hashes,
+    }),
+
+    /** The next rows in the order of their ids, for `decodeJobRow`: what the scheduler loads. */
+    load: (afterId: number): Statement => ({
+      sql: `SELECT ${all} FROM ${table} WHERE id > ? ORDER BY id`,
+      values: [afterId],
+    }),
+
+    /** One row: how many jobs there are, and how many bytes their keys take. */
+    measure: (): Statement => ({
+      sql: `SELECT COUNT(*), CAST(COALESCE(SUM(LENGTH(routing_key) + LENGTH(job)), 0) AS SIGNED) FROM ${table}`,
+      values: [],
+    }),
+
+    /** Writes rows whole, new ones and changed ones alike. */
+    upsert: (rows: readonly { readonly hash: Uint8Array; readonly row: JobRow }[]): Statement => ({
+      sql:
+        `INSERT INTO ${table} (key_hash, ${all}) VALUES ${rows.map(() => group).join(', ')} ` +
+        `ON DUPLICATE KEY UPDATE ${updates}`,
+      values: rows.flatMap(({ hash, row }) => [hash, ...encodeJobRow(row)]),
+    }),
+
+    remove: (ids: readonly number[]): Statement => ({
+      sql: `DELETE FROM ${table} WHERE id IN (${marks(ids.length)})`,
+      values: ids,
+    }),
+
+    /** Lazy deletion is by id and version, so that a change in between wins (invariant 13). */
+    removeSettled: (jobs: readonly SettledJob[]): Statement => ({
+      sql: `DELETE FROM ${table} WHERE ${jobs.map(() => '(id = ? AND version = ?)').join(' OR ')}`,
+      values: jobs.flatMap(({ id, version }) => [id, version]),
+    }),
+
+    /** Which of the ids are there. */
+    existing: (ids: readonly number[]): Statement => ({
+      sql: `SELECT id FROM ${table} WHERE id IN (${marks(ids.length)})`,
+      values: ids,
+    }),
+
+    /** Fails when the table is not one of Dalga's, as an earlier Dalga's would. */
+    probe: (): Statement => ({ sql: `SELECT key_hash, since FROM ${table} LIMIT 0`, values: [] }),
+  };
+}
+
+function marks(count: number): string {
+  return Array.from({ length: count }, () => '?').join(', ');
+}
+
+/** About how many jobs there are, from the server's statistics: counting them would read the whole table. */
+export function estimateJobs(tableName: string): Statement {
+  return {
+    sql: 'SELECT TABLE_ROWS FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = ?',
+    values: [tableName],
+  };
+}

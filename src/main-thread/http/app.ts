@@ -1,0 +1,152 @@
+import { type FastifyInstance, type FastifyRequest, fastify } from 'fastify';
+import type { Logger } from 'pino';
+import type { Clock } from '../../clock.ts';
+import { DalgaError } from '../../errors.ts';
+import type { Health, JobService } from '../job-service.ts';
+import { type AllowedMethods, collectAllowedMethods } from './allowed-methods.ts';
+import { addBodyParsers, announcesBody } from './body.ts';
+import { answerClientError, endWith, methodNotAllowed } from './client-error.ts';
+import { readJobKey } from './job-key.ts';
+import { collectSchemas, serveDocument } from './openapi.ts';
+import { sendProblem, toRefusal } from './problem.ts';
+import { splitTarget } from './request-target.ts';
+import { addHealthRoutes } from './routes/health.ts';
+import { addJobRoutes } from './routes/jobs.ts';
+
+/**
+ * Bytes of request line and headers together. A job of 20,000 bytes is up to 60,000 characters of path; Node's
+ * own limit is 16 KiB.
+ */
+const MAX_HEADER_SIZE = 128 * 1024;
+
+/** How long the headers, and the whole request, may take to arrive, ms; looked at every second. */
+const HEADERS_TIMEOUT = 15_000;
+const REQUEST_TIMEOUT = 60_000;
+
+/** Idle connections are kept longer than load balancers keep theirs (60 s is common), so that those end them. */
+const KEEP_ALIVE_TIMEOUT = 75_000;
+
+/** What CONNECT, which has no path, is told. */
+const ANY_METHOD = 'DELETE, GET, HEAD, POST, PUT';
+
+export type AppOptions = {
+  readonly jobs: JobService;
+  readonly health: Health;
+  readonly clock?: Clock;
+  /** Bytes. */
+  readonly bodyLimit: number;
+  /** Told of unforeseen errors only: requests are not logged. */
+  readonly logger?: Pick<Logger, 'error'>;
+  readonly version: string;
+};
+
+/** The HTTP API, not listening yet. Every refusal is a problem of the catalogue (RFC 9457). */
+export function createApp({ jobs, health, bodyLimit, logger, version }: AppOptions): FastifyInstance {
+  const app: FastifyInstance = fastify({
+    bodyLimit,
+    http: {
+      maxHeaderSize: MAX_HEADER_SIZE,
+      headersTimeout: HEADERS_TIMEOUT,
+      connectionsCheckingInterval: 1000,
+      // Node would answer a missing Host by itself, without a body.
+      requireHostHeader: false,
+    },
+    requestTimeout: REQUEST_TIMEOUT,
+    keepAliveTimeout: KEEP_ALIVE_TIMEOUT,
+    // Fastify's own answer while it closes is no problem document.
+    return503OnClosing: false,
+    // The routes read the query string themselves, strictly.
+    routerOptions: { maxParamLength: MAX_HEADER_SIZE, querystringParser: () => ({}) },
+    clientErrorHandler: (error, socket) =>
+      answerClientError(error, socket, { maxHeaderSize: MAX_HEADER_SIZE, allowed }),
+    frameworkErrors: (_error, request, reply) => {
+      const refusal = refuseUnroutable(request, allowed);
+      sendProblem(reply, refusal.error, refusal.allow);
+    },
+  });
+  const allowed = collectAllowedMethods(app);
+  addBodyParsers(app);
+
+  let stopping = false;
+  app.addHook('preClose', (done) => {
+    stopping = true;
+    done();
+  });
+
+  app.addHook('onRequest', (request, reply, done) => {
+    if (stopping) return done(new DalgaError('stopping', 'Dalga is stopping'));
+    const { headers } = request;
+    if (headers.host === undefined && request.raw.httpVersion === '1.1') {
+      return done(new DalgaError('malformed_request', 'HTTP/1.1 needs a Host header'));
+    }
+    // Fastify refuses a content type that it cannot read even where there is no content.
+    if (headers['content-type'] !== undefined && !announcesBody(request)) delete headers['content-type'];
+    if (!request.is404) return done();
+    // Before the body is read: whatever it is, it is not looked at.
+    const { error, allow } = refuseRoute(request, allowed);
+    sendProblem(reply, error, allow);
+  });
+
+  // A file that /docs does not have.
+  app.setNotFoundHandler((request, reply) => sendProblem(reply, refuseRoute(request, allowed).error));
+
+  app.setErrorHandler((error, request, reply) => {
+    const refusal = toRefusal(error, bodyLimit);
+    if (refusal === null) {
+      logger?.error(
+        { err: error, method: request.method, route: request.routeOptions.url },
+        'a request failed unexpectedly',
+      );
+      return sendProblem(reply, new DalgaError('internal', 'the request failed unexpectedly'));
+    }
+    return sendProblem(reply, refusal);
+  });
+
+  app.server.on('connect', (_request, socket) => {
+    endWith(socket, methodNotAllowed('CONNECT', ANY_METHOD), ANY_METHOD);
+  });
+  // An expectation that Node does not know is ignored, as RFC 9110 allows; it would answer 417 by itself.
+  app.server.on('checkExpectation', (request, response) => app.server.emit('request', request, response));
+
+  app.register(async (scope) => {
+    // The schemas describe, and neither validate nor serialise (see schemas.ts). Set here: a scope with shared
+    // schemas does not inherit them.
+    scope.setValidatorCompiler(() => () => true);
+    scope.setSerializerCompiler(() => JSON.stringify);
+    await collectSchemas(scope, version);
+    addJobRoutes(scope, jobs);
+    addHealthRoutes(scope, health);
+    await serveDocument(scope);
+  });
+  return app;
+}
+
+type Refusal = { readonly error: DalgaError; readonly allow?: string };
+
+/** No route has this path with this method, or a route has found nothing there. */
+function refuseRoute(request: FastifyRequest, allowed: AllowedMethods): Refusal {
+  const { path } = splitTarget(request.raw.url ?? '');
+  const allow = allowed.of(path);
+  if (allow !== undefined && !allow.split(', ').includes(request.method)) {
+    return { error: methodNotAllowed(request.method, allow), allow };
+  }
+  const hint = path.startsWith('/jobs')
+    ? 'a job is at /jobs/{routing_key}/{job}, and a slash within either is written as %2F'
+    : 'see /docs';
+  return { error: new DalgaError('not_found', `there is nothing at this path: ${hint}`) };
+}
+
+/** The router could not decode the path. */
+function refuseUnroutable(request: FastifyRequest, allowed: AllowedMethods): Refusal {
+  const refusal = refuseRoute(request, allowed);
+  if (refusal.allow !== undefined) return refusal;
+  const { path } = splitTarget(request.raw.url ?? '');
+  try {
+    if (/^\/jobs\/[^/]*\/[^/]*$/.test(path)) readJobKey(path);
+  } catch (error) {
+    if (error instanceof DalgaError) return { error };
+  }
+  return {
+    error: new DalgaError('malformed_request', 'the path has malformed percent-encoding, or is not UTF-8'),
+  };
+}

@@ -1,0 +1,83 @@
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { DalgaError } from '../../errors.ts';
+import { findDuplicateKey } from './json-keys.ts';
+import { unsupportedMediaType } from './problem.ts';
+import { forEachPair } from './request-target.ts';
+
+/** A body with parameters, unparsed; an empty one counts as none, whatever its content type. */
+export type Body = { readonly kind: 'json' | 'form'; readonly bytes: Buffer };
+
+/** Replaces Fastify's body parsers: they refuse empty bodies, and keep one of two equal keys. */
+export function addBodyParsers(app: FastifyInstance): void {
+  app.removeAllContentTypeParsers();
+  const add = (contentType: string, parse: (request: FastifyRequest, bytes: Buffer) => Body) => {
+    app.addContentTypeParser(
+      contentType,
+      { parseAs: 'buffer' },
+      async (request: FastifyRequest, body: Buffer) => (body.length === 0 ? undefined : parse(request, body)),
+    );
+  };
+  add('application/json', (request, bytes) => unencoded(request, { kind: 'json', bytes }));
+  add('application/x-www-form-urlencoded', (request, bytes) => unencoded(request, { kind: 'form', bytes }));
+  add('*', (request) => {
+    const type = request.headers['content-type'];
+    throw unsupportedMediaType(
+      type === undefined ? 'the body has no Content-Type' : 'the Content-Type is not supported',
+    );
+  });
+}
+
+/** Whether a request has a body, as its headers tell; Fastify does not read one of GET and HEAD. */
+export function announcesBody({ headers }: FastifyRequest): boolean {
+  return (headers['content-length'] ?? '0') !== '0' || headers['transfer-encoding'] !== undefined;
+}
+
+/** Calls `visit` for each parameter of a body. @throws DalgaError */
+export function forEachBodyParameter(body: Body, visit: (name: string, value: unknown) => void): void {
+  if (body.kind === 'form') {
+    // As Latin-1, one character a byte, like the query string in Node's URL.
+    forEachPair(body.bytes.toString('latin1'), visit);
+    return;
+  }
+  for (const [name, value] of Object.entries(parseObject(body.bytes))) visit(name, value);
+}
+
+function parseObject(bytes: Buffer): object {
+  let text: string;
+  try {
+    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch {
+    throw new DalgaError('malformed_request', 'the JSON body is not UTF-8');
+  }
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw new DalgaError('malformed_request', `the body is not JSON: ${(error as Error).message}`);
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new DalgaError(
+      'malformed_request',
+      'the JSON body must be an object whose members are the parameters',
+    );
+  }
+  const duplicate = findDuplicateKey(text);
+  if (duplicate !== undefined) throw duplicateParameter(duplicate);
+  return value;
+}
+
+export function duplicateParameter(name: string): DalgaError {
+  return new DalgaError(
+    'duplicate_parameter',
+    `${name} was given more than once: in the query string and the body together, a parameter may stand only once`,
+    { parameter: name },
+  );
+}
+
+function unencoded(request: FastifyRequest, body: Body): Body {
+  const encoding = request.headers['content-encoding'];
+  if (encoding !== undefined && encoding !== 'identity') {
+    throw unsupportedMediaType('a body with Content-Encoding is not supported');
+  }
+  return body;
+}

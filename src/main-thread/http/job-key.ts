@@ -1,0 +1,38 @@
+import { DalgaError } from '../../errors.ts';
+import { JOB_LIMIT, type JobKey, ROUTING_KEY_LIMIT } from '../../job/job.ts';
+import { decodePercent } from './request-target.ts';
+
+/**
+ * Reads the job's name from a path `/jobs/{routing_key}/{job}` as it came. Each segment is decoded once, after
+ * the path was split, so that a %2F belongs to the name.
+ *
+ * @throws DalgaError invalid_parameter, naming routing_key or job
+ */
+export function readJobKey(path: string): JobKey {
+  const [, , routingKey = '', job = ''] = path.split('/');
+  return {
+    routingKey: readSegment(routingKey, 'routing_key', ROUTING_KEY_LIMIT),
+    job: readSegment(job, 'job', JOB_LIMIT),
+  };
+}
+
+function readSegment(segment: string, parameter: 'routing_key' | 'job', limit: number): string {
+  if (segment === '') throw invalid(parameter, 'is empty', limit);
+  if (segment.includes('#')) throw invalid(parameter, 'contains a #, which must be written as %23', limit);
+  const text = decodePercent(segment, parameter);
+  // Clients and proxies take these for steps in the tree of paths, so such a job could not be reached reliably.
+  if (text === '.' || text === '..') throw invalid(parameter, `is "${text}", which is not allowed`, limit);
+  const length = Buffer.byteLength(text);
+  if (length > limit) throw invalid(parameter, `has ${length} bytes`, limit);
+  return text;
+}
+
+function invalid(parameter: string, fault: string, limit: number): DalgaError {
+  return new DalgaError(
+    'invalid_parameter',
+    `${parameter} ${fault}: it must have 1 to ${limit} bytes of UTF-8`,
+    {
+      parameter,
+    },
+  );
+}

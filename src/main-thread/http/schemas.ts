@@ -1,0 +1,247 @@
+import { DalgaError, type ErrorCode } from '../../errors.ts';
+import { INTERVAL_LIMIT, JOB_LIMIT, ROUTING_KEY_LIMIT } from '../../job/job.ts';
+import { PROBLEM_TYPE } from './problem.ts';
+import { CODES } from './shared-schemas.ts';
+
+/*
+ * The routes' schemas. They describe the API in the OpenAPI document and validate nothing: parameters come from
+ * three places and are merged, and each refusal is to name the parameter and the rule, so parameters.ts and
+ * job-key.ts do it.
+ */
+
+const params = {
+  type: 'object',
+  required: ['routing_key', 'job'],
+  properties: {
+    routing_key: {
+      type: 'string',
+      minLength: 1,
+      maxLength: ROUTING_KEY_LIMIT,
+      description: `The message's routing key: 1 to ${ROUTING_KEY_LIMIT} bytes of UTF-8, percent-encoded; not "." or ".."`,
+      examples: ['check_feed'],
+    },
+    job: {
+      type: 'string',
+      minLength: 1,
+      maxLength: JOB_LIMIT,
+      description: `The job, which is also the message's body: 1 to ${JOB_LIMIT} bytes of UTF-8, percent-encoded (a slash as %2F); not "." or ".."`,
+      examples: ['1234'],
+    },
+  },
+};
+
+const seconds = {
+  type: 'integer',
+  minimum: 1,
+  maximum: INTERVAL_LIMIT,
+  description: 'Seconds',
+};
+
+const duration = {
+  type: 'string',
+  format: 'duration',
+  pattern: '^PT(?=\\d)(\\d+H)?(\\d+M)?(\\d+S)?$',
+  description: 'An ISO 8601 duration of hours, minutes and seconds',
+};
+
+const schedule = {
+  interval: {
+    anyOf: [seconds, duration],
+    description: `How often the job runs: 1 to ${INTERVAL_LIMIT} seconds, or an ISO 8601 duration of hours, minutes and seconds. For a one_off job: its delay.`,
+    examples: [60, 'PT5M'],
+  },
+  first_run: {
+    type: 'string',
+    format: 'date-time',
+    description:
+      'When the job runs first, and from where its interval counts: RFC 3339 with a zone, in the years 1970 to 9999, to the millisecond. In a query string or form a + is written as %2B. Also spelled first-run.',
+    examples: ['2030-01-31T12:00:00Z'],
+  },
+  one_off: {
+    type: 'boolean',
+    description:
+      'The job runs once and is removed. In a query string or form 1 and 0 work too. Also spelled one-off.',
+    examples: [true],
+  },
+  immediate: {
+    type: 'boolean',
+    description:
+      'The job runs at once, and then goes on at its interval; not together with first_run. In a query string or form 1 and 0 work too.',
+    examples: [true],
+  },
+};
+
+/** One parameter given twice, in whatever places, is refused. */
+const querystring = { type: 'object', properties: schedule, additionalProperties: false };
+
+const body = {
+  content: {
+    'application/json': {
+      schema: {
+        type: 'object',
+        description: 'The parameters as members of one object, each with its JSON type',
+        properties: schedule,
+        additionalProperties: false,
+        examples: [{ interval: 60 }],
+      },
+    },
+    'application/x-www-form-urlencoded': {
+      schema: {
+        type: 'object',
+        description: 'The parameters as in a query string',
+        properties: schedule,
+        additionalProperties: false,
+        examples: [{ interval: 60 }],
+      },
+    },
+  },
+};
+
+const job = { 'application/json': { schema: { $ref: 'Job#' } } };
+
+/** What every route may answer, Node's own parser included. */
+const ANYWHERE: readonly ErrorCode[] = [
+  'malformed_request',
+  'request_timeout',
+  'headers_too_large',
+  'internal',
+  'stopping',
+];
+
+const READ: readonly ErrorCode[] = [
+  ...ANYWHERE,
+  'invalid_parameter',
+  'unknown_parameter',
+  'not_found',
+  'not_ready',
+  'database_unavailable',
+];
+
+const WRITE: readonly ErrorCode[] = [
+  ...READ,
+  'body_too_large',
+  'unsupported_media_type',
+  'not_owner',
+  'outcome_unknown',
+];
+
+/** The responses for some codes, by status. */
+function problems(codes: readonly ErrorCode[]): Record<string, object> {
+  const meanings = new Map<number, string[]>();
+  for (const code of codes) {
+    const { status } = new DalgaError(code, '');
+    meanings.set(status, [...(meanings.get(status) ?? []), `\`${code}\`: ${CODES[code]}`]);
+  }
+  const content = { [PROBLEM_TYPE]: { schema: { $ref: 'Problem#' } } };
+  const headers = { 'Retry-After': { type: 'integer', description: 'Seconds to wait' } };
+  return Object.fromEntries(
+    [...meanings].map(([status, of]) => [
+      status,
+      { description: of.join('; '), content, ...(status === 503 ? { headers } : {}) },
+    ]),
+  );
+}
+
+export const putJobSchema = {
+  operationId: 'putJob',
+  tags: ['jobs'],
+  summary: 'Create or replace a job',
+  description:
+    'Parameters come in the query string, as a form body or as a JSON body. A PUT whose schedule equals the stored one keeps the phase, and writes nothing. It needs an interval, or one_off with first_run, interval or immediate.',
+  params,
+  querystring,
+  body,
+  headers: {
+    type: 'object',
+    properties: {
+      'If-None-Match': { type: 'string', enum: ['*'], description: 'Only create: 412 when the job exists' },
+    },
+  },
+  response: {
+    200: { description: 'The job was replaced, or was so already', content: job },
+    201: { description: 'The job was created', content: job },
+    ...problems([
+      ...WRITE.filter((code) => code !== 'not_found'),
+      'duplicate_parameter',
+      'precondition_failed',
+      'insufficient_memory',
+    ]),
+  },
+};
+
+export const getJobSchema = {
+  operationId: 'getJob',
+  tags: ['jobs'],
+  summary: 'Read a job',
+  params,
+  response: { 200: { description: 'The job', content: job }, ...problems(READ) },
+};
+
+export const postJobSchema = {
+  operationId: 'postJob',
+  tags: ['jobs'],
+  summary: 'Change a job',
+  description:
+    'Parameters come as for PUT. One that names interval, first_run, one_off or immediate plans the job anew from now, even with the same value; one that names none keeps the next run.',
+  params,
+  querystring,
+  body,
+  response: {
+    200: { description: 'The job after the change', content: job },
+    ...problems([...WRITE, 'duplicate_parameter', 'insufficient_memory']),
+  },
+};
+
+export const deleteJobSchema = {
+  operationId: 'deleteJob',
+  tags: ['jobs'],
+  summary: 'Delete a job',
+  params,
+  response: { 204: { type: 'null', description: 'The job is deleted' }, ...problems(WRITE) },
+};
+
+function status(value: string): object {
+  return {
+    'application/json': {
+      schema: {
+        type: 'object',
+        required: ['status'],
+        properties: { status: { type: 'string', enum: [value] } },
+      },
+    },
+  };
+}
+
+export const healthSchema = {
+  operationId: 'getHealth',
+  tags: ['service'],
+  summary: 'Whether the process works: for a restart by an orchestrator',
+  response: {
+    200: { description: 'Its threads turn', content: status('ok') },
+    ...problems(ANYWHERE),
+    503: { description: 'One of its threads does not answer', content: status('failing') },
+  },
+};
+
+const readiness = { 'application/json': { schema: { $ref: 'Readiness#' } } };
+
+export const readinessSchema = {
+  operationId: 'getReadiness',
+  tags: ['service'],
+  summary: 'Whether it owns the table, has loaded, and reaches both servers',
+  response: {
+    200: { description: 'Ready', content: readiness },
+    ...problems(ANYWHERE),
+    503: { description: 'Not ready, and why', content: readiness },
+  },
+};
+
+export const documentSchema = {
+  operationId: 'getOpenapi',
+  tags: ['service'],
+  summary: 'This document',
+  response: {
+    200: { description: 'OpenAPI 3.1', content: { 'application/json': { schema: { type: 'object' } } } },
+    ...problems(ANYWHERE),
+  },
+};

@@ -1,0 +1,103 @@
+import type { ErrorCode } from '../../errors.ts';
+import { INTERVAL_LIMIT } from '../../job/job.ts';
+import { problemType } from './problem.ts';
+
+/** When each code is answered, for the document. */
+export const CODES: Record<ErrorCode, string> = {
+  invalid_parameter: 'a parameter, or a part of the path, breaks a rule',
+  unknown_parameter: 'a parameter that this call does not take',
+  duplicate_parameter: 'a parameter was given twice, in whatever places',
+  malformed_request: 'not HTTP, not JSON, or not percent-encoded as it must be',
+  not_found: 'no such job, or no such path',
+  method_not_allowed: 'the path exists, but not with this method; Allow names those that it takes',
+  request_timeout: 'the request did not arrive in time',
+  precondition_failed: 'If-None-Match: * was given and the job exists',
+  body_too_large: 'the body is beyond the limit',
+  uri_too_long: 'the URI is beyond the limit',
+  unsupported_media_type: 'a body that is neither JSON nor a form',
+  headers_too_large: 'request line and headers are beyond the limit',
+  internal: 'a fault in Dalga; the log tells it',
+  not_ready: 'not yet: the table is still being taken over or loaded',
+  not_owner: 'another instance owns the table: changes go there',
+  database_unavailable: 'MySQL cannot be used now; nothing was written',
+  outcome_unknown: 'the only refusal after which the change may be stored or not',
+  stopping: 'Dalga is stopping',
+  insufficient_memory: 'the job does not fit into the memory limit',
+};
+
+/** The schemas that the document names, under components. */
+export const sharedSchemas = [
+  {
+    $id: 'Job',
+    type: 'object',
+    description: 'A job. The first four keys are always there, in this order.',
+    required: ['job', 'routing_key', 'interval', 'next_run'],
+    properties: {
+      job: { type: 'string', description: 'The job, as it was named in the path' },
+      routing_key: { type: 'string', description: "The message's routing key" },
+      interval: {
+        description: 'Seconds, or the ISO 8601 duration that was given; null for a one-off job',
+        anyOf: [
+          { type: 'integer', minimum: 1, maximum: INTERVAL_LIMIT },
+          { type: 'string', format: 'duration' },
+          { type: 'null' },
+        ],
+      },
+      next_run: {
+        type: ['string', 'null'],
+        format: 'date-time',
+        description: 'RFC 3339, UTC, whole seconds (cut); null when the job is paused',
+      },
+      one_off: { type: 'boolean', enum: [true], description: 'Only there for a one-off job' },
+    },
+    examples: [{ job: '1234', routing_key: 'check_feed', interval: 60, next_run: '2014-11-11T22:11:40Z' }],
+  },
+  {
+    $id: 'Problem',
+    type: 'object',
+    description: 'A refusal (RFC 9457). Nothing was written, but for the code outcome_unknown.',
+    required: ['type', 'title', 'status', 'detail', 'code'],
+    properties: {
+      type: {
+        type: 'string',
+        format: 'uri',
+        description: `${problemType('not_found').replace('not_found', '')} and the code`,
+      },
+      title: { type: 'string', description: 'What the code means' },
+      status: { type: 'integer', description: 'The HTTP status' },
+      detail: { type: 'string', description: 'What is wrong here: the parameter and the rule' },
+      code: {
+        type: 'string',
+        enum: Object.keys(CODES),
+        description: `Stable, for programs:\n${Object.entries(CODES)
+          .map(([code, meaning]) => `- \`${code}\`: ${meaning}`)
+          .join('\n')}`,
+      },
+      parameter: { type: 'string', description: 'The parameter at fault, where there is one' },
+    },
+    examples: [
+      {
+        type: problemType('invalid_parameter'),
+        title: 'A parameter is invalid',
+        status: 400,
+        detail: `interval must be a whole number of seconds from 1 to ${INTERVAL_LIMIT}, or an ISO 8601 duration`,
+        code: 'invalid_parameter',
+        parameter: 'interval',
+      },
+    ],
+  },
+  {
+    $id: 'Readiness',
+    type: 'object',
+    required: ['ready', 'reasons'],
+    properties: {
+      ready: { type: 'boolean' },
+      reasons: {
+        type: 'object',
+        description: 'Why it is not ready, by the part that is not',
+        additionalProperties: { type: 'string' },
+      },
+    },
+    examples: [{ ready: false, reasons: { rabbitmq: 'cannot be reached' } }],
+  },
+];

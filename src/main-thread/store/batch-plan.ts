@@ -1,0 +1,150 @@
+import { DalgaError } from '../../errors.ts';
+import type { JobKey, JobRow } from '../../job/job.ts';
+import type { ScheduleRequest } from '../../job/plan.ts';
+import { planPost, planPut, withSchedule } from '../../job/plan.ts';
+import type { JobChange } from '../../protocol/main-scheduler.ts';
+
+/** A job that requests name: its hash, and its bytes in arrays of their own. */
+export type NamedJob = {
+  readonly hash: Uint8Array;
+  readonly routingKey: Uint8Array;
+  readonly job: Uint8Array;
+};
+
+export type WriteRequest = { readonly named: NamedJob } & (
+  | { readonly op: 'put'; readonly request: ScheduleRequest; readonly onlyCreate: boolean }
+  | { readonly op: 'post'; readonly request: ScheduleRequest }
+  | { readonly op: 'delete' }
+);
+
+/** What a request is answered once its batch is committed. */
+export type WriteAnswer =
+  | { readonly result: 'stored'; readonly row: JobRow; readonly created: boolean }
+  | { readonly result: 'deleted' }
+  | { readonly result: 'absent' }
+  | { readonly result: 'refused'; readonly error: unknown };
+
+export type BatchInput = {
+  /** The rows that are stored now, by `keyText` of their hash. */
+  readonly stored: ReadonlyMap<string, JobRow>;
+  /** Unix ms. */
+  readonly stamp: number;
+  readonly nextId: number;
+  /** Whether a stored one-off only waits for its deletion: it counts as absent (invariant 13). */
+  readonly isSettled: (id: number, version: number) => boolean;
+  readonly admit?: ((row: JobRow, previous: JobRow | null) => void) | undefined;
+};
+
+export type BatchPlan = {
+  /** One for each request, in their order. */
+  readonly answers: readonly WriteAnswer[];
+  readonly upserts: readonly { readonly hash: Uint8Array; readonly row: JobRow }[];
+  /** Ids of stored rows. */
+  readonly removals: readonly number[];
+  readonly changes: readonly JobChange[];
+  readonly nextId: number;
+};
+
+/** A key as a Map's key. */
+export function keyText(hash: Uint8Array): string {
+  return Buffer.from(hash.buffer, hash.byteOffset, hash.byteLength).toString('latin1');
+}
+
+/** A job of the batch: as it is stored, and as the requests so far have made it. */
+type Entry = { readonly named: NamedJob; readonly stored: JobRow | null; current: JobRow | null };
+
+/**
+ * Applies the requests in their order, each to what those before it made of its job, and sums them up: what is to
+ * be written for a job is one row or one removal, however many requests name it. A request that is refused for a
+ * reason of its own changes nothing.
+ */
+export function planBatch(requests: readonly WriteRequest[], input: BatchInput): BatchPlan {
+  const entries = new Map<string, Entry>();
+  let { nextId } = input;
+
+  const entryOf = (named: NamedJob): Entry => {
+    const text = keyText(named.hash);
+    const known = entries.get(text);
+    if (known !== undefined) return known;
+    const row = input.stored.get(text);
+    // The columns of the key are not read again: whoever names a job has its bytes.
+    const stored = row === undefined ? null : { ...row, routingKey: named.routingKey, job: named.job };
+    const current = stored !== null && input.isSettled(stored.id, stored.version) ? null : stored;
+    const entry = { named, stored, current };
+    entries.set(text, entry);
+    return entry;
+  };
+
+  const store = (entry: Entry, row: JobRow, created: boolean): WriteAnswer => {
+    if (row !== entry.current) input.admit?.(row, entry.current);
+    if (created) nextId++;
+    entry.current = row;
+    return { result: 'stored', row, created };
+  };
+
+  const apply = (request: WriteRequest): WriteAnswer => {
+    const entry = entryOf(request.named);
+    const { current } = entry;
+    switch (request.op) {
+      case 'put': {
+        if (current !== null && request.onlyCreate) {
+          throw new DalgaError('precondition_failed', 'the job exists already (If-None-Match: *)');
+        }
+        const schedule = planPut(current?.schedule, request.request, input.stamp);
+        if (current !== null) return store(entry, withSchedule(current, schedule, input.stamp), false);
+        const { routingKey, job } = entry.named;
+        const fresh = { id: nextId, version: 1, since: input.stamp, enabled: true };
+        return store(entry, { ...fresh, routingKey, job, schedule }, true);
+      }
+      case 'post': {
+        if (current === null) return { result: 'absent' };
+        const schedule = planPost(current.schedule, request.request, input.stamp);
+        return store(entry, withSchedule(current, schedule, input.stamp), false);
+      }
+      case 'delete':
+        if (current === null) return { result: 'absent' };
+        entry.current = null;
+        return { result: 'deleted' };
+    }
+  };
+
+  const answers = requests.map((request): WriteAnswer => {
+    try {
+      return apply(request);
+    } catch (error) {
+      return { result: 'refused', error };
+    }
+  });
+  return { answers, ...sumUp(entries.values(), input), nextId };
+}
+
+function sumUp(entries: Iterable<Entry>, { isSettled }: BatchInput) {
+  const upserts: { hash: Uint8Array; row: JobRow }[] = [];
+  const removals: number[] = [];
+  const changes: JobChange[] = [];
+  for (const { named, stored, current } of entries) {
+    if (current === stored) continue;
+    // A settled one-off that nobody replaced is deleted lazily, with the others.
+    if (current === null && isSettled(stored!.id, stored!.version)) continue;
+    if (stored !== null && stored.id !== current?.id) {
+      removals.push(stored.id);
+      changes.push({ op: 'remove', id: stored.id, version: stored.version + 1 });
+    }
+    if (current !== null) {
+      upserts.push({ hash: named.hash, row: current });
+      changes.push({ op: 'upsert', row: current });
+    }
+  }
+  return { upserts, removals, changes };
+}
+
+/** The job that a key names. */
+export function nameJob(key: JobKey, hash: Uint8Array): NamedJob {
+  // Arrays of their own: a view of a shared buffer would take the whole buffer along when it is posted.
+  const encoder = new TextEncoder();
+  return {
+    hash,
+    routingKey: new Uint8Array(encoder.encode(key.routingKey)),
+    job: new Uint8Array(encoder.encode(key.job)),
+  };
+}

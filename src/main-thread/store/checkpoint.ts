@@ -1,0 +1,92 @@
+import type { Clock, Timers } from '../../clock.ts';
+import { systemTimers } from '../../clock.ts';
+import type { Progress } from '../../protocol/main-scheduler.ts';
+import type { CheckpointSource, OwnerSession, StoreLog } from './owner-session.ts';
+import { Fenced } from './owner-session.ts';
+import type { CheckpointWrite, WatermarkGate } from './watermark-gate.ts';
+
+export type CheckpointOptions = {
+  readonly session: OwnerSession;
+  readonly gate: WatermarkGate;
+  readonly clock: Clock;
+  readonly timers?: Timers;
+  readonly log: StoreLog;
+  /** ms between two checkpoints. */
+  readonly interval: number;
+};
+
+export type CheckpointWriter = {
+  /** Takes a report of the scheduler in; a checkpoint follows when one is due. */
+  report(progress: Progress): void;
+  /** Writes nothing more by itself; `session.release(gate.last())` writes the last one. */
+  stop(): void;
+};
+
+/**
+ * Writes checkpoints: at most one in each interval, riding on whatever transaction runs then, and in one of its
+ * own when something settled and none came along.
+ */
+export function createCheckpointWriter(options: CheckpointOptions): CheckpointWriter {
+  return new IntervalCheckpoints(options);
+}
+
+class IntervalCheckpoints implements CheckpointWriter, CheckpointSource {
+  readonly #options: CheckpointOptions;
+  readonly #timers: Timers;
+  /** Monotonic ms. */
+  #takenAt = Number.NEGATIVE_INFINITY;
+  #timer: unknown = null;
+  #stopped = false;
+
+  constructor(options: CheckpointOptions) {
+    this.#options = options;
+    this.#timers = options.timers ?? systemTimers;
+    options.session.attach(this);
+  }
+
+  report(progress: Progress): void {
+    this.#options.gate.report(progress);
+    if (this.#stopped || this.#timer !== null || !this.#options.gate.isDue()) return;
+    this.#timer = this.#timers.set(() => this.#write(), Math.max(this.#wait(), 0));
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#timers.clear(this.#timer);
+    this.#timer = null;
+  }
+
+  take(): CheckpointWrite | null {
+    if (this.#stopped || this.#wait() > 0) return null;
+    const write = this.#options.gate.take();
+    if (write !== null) this.#takenAt = this.#options.clock.monotonic();
+    return write;
+  }
+
+  finished(committed: boolean): void {
+    this.#options.gate.finished(committed);
+    // One that was not written must not wait out an interval again.
+    if (!committed) this.#takenAt = Number.NEGATIVE_INFINITY;
+  }
+
+  async #write(): Promise<void> {
+    const { session, gate, log } = this.#options;
+    try {
+      if (gate.isDue() && this.#wait() <= 0) await session.transaction(async () => NOTHING_BUT_A_CHECKPOINT);
+    } catch (error) {
+      if (!this.#stopped && !(error instanceof Fenced))
+        log.warn({ err: error }, 'a checkpoint was not written');
+    } finally {
+      // The next report looks again whether one is due.
+      this.#timer = null;
+    }
+  }
+
+  /** ms until the next may be written. */
+  #wait(): number {
+    const { clock, interval } = this.#options;
+    return this.#takenAt + interval - clock.monotonic();
+  }
+}
+
+const NOTHING_BUT_A_CHECKPOINT = { write: false, value: undefined } as const;

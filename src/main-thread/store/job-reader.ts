@@ -1,0 +1,109 @@
+import type { MysqlConfig } from '../../config.ts';
+import { decodeScheduleRow } from '../../database/job-row.ts';
+import { type Connect, openSession, type SqlSession } from '../../database/session.ts';
+import { isLost } from '../../database/sql-errors.ts';
+import { jobStatements } from '../../database/statements.ts';
+import { DalgaError } from '../../errors.ts';
+import { hashJobKey, type JobKey, type JobRow } from '../../job/job.ts';
+import { keyText, type NamedJob, nameJob } from './batch-plan.ts';
+
+/** Reads for GET, over connections of its own; a standby answers with it too. */
+export type JobReader = {
+  /** Null when there is no such row. @throws DalgaError database_unavailable */
+  read(key: JobKey): Promise<JobRow | null>;
+  close(): Promise<void>;
+};
+
+export type JobReaderOptions = {
+  readonly connect?: Connect;
+  /** Connections. */
+  readonly size?: number;
+};
+
+const SIZE = 2;
+const DEADLINE = 2_000;
+const KEYS_PER_STATEMENT = 500;
+
+export function createJobReader(config: MysqlConfig, options: JobReaderOptions = {}): JobReader {
+  return new CoalescingReader(config, options);
+}
+
+type Asked = {
+  readonly named: NamedJob;
+  resolve(row: JobRow | null): void;
+  reject(error: DalgaError): void;
+};
+
+/** While all connections are busy, questions gather; the next free one asks them all in one statement. */
+class CoalescingReader implements JobReader {
+  readonly #connect: Connect;
+  readonly #statements: ReturnType<typeof jobStatements>;
+  readonly #idle: (SqlSession | null)[];
+  readonly #busy = new Set<Promise<void>>();
+  #asked: Asked[] = [];
+  #closed = false;
+
+  constructor(config: MysqlConfig, { connect, size = SIZE }: JobReaderOptions) {
+    this.#connect = connect ?? (() => openSession(config, { deadline: DEADLINE, connectTimeout: DEADLINE }));
+    this.#statements = jobStatements(config.table);
+    // A null is a connection that is not open yet, or was lost.
+    this.#idle = Array.from({ length: size }, () => null);
+  }
+
+  read(key: JobKey): Promise<JobRow | null> {
+    return new Promise((resolve, reject) => {
+      if (this.#closed) return reject(new DalgaError('stopping', 'this instance is stopping'));
+      this.#asked.push({ named: nameJob(key, hashJobKey(key)), resolve, reject });
+      // A microtask later, so that what one event of the loop brings is one statement.
+      queueMicrotask(() => this.#next());
+    });
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    await Promise.all(this.#busy);
+    await Promise.all(this.#idle.map((session) => session?.close()));
+  }
+
+  #next(): void {
+    if (this.#asked.length === 0 || this.#idle.length === 0) return;
+    const session = this.#idle.pop() ?? null;
+    const asked = this.#asked.splice(0, KEYS_PER_STATEMENT);
+    const work = this.#answer(session, asked).then((left) => {
+      this.#busy.delete(work);
+      this.#idle.push(left);
+      this.#next();
+    });
+    this.#busy.add(work);
+  }
+
+  /** Never rejects. @returns the session for the next statement */
+  async #answer(session: SqlSession | null, asked: readonly Asked[]): Promise<SqlSession | null> {
+    let current = session?.usable ? session : null;
+    // One that has idled may be found dead only now; a new one that dies too is not tried again.
+    for (let reused = current !== null; ; reused = false) {
+      try {
+        current ??= await this.#connect();
+        const { rows } = await current.run(this.#statements.find(asked.map(({ named }) => named.hash)));
+        const found = new Map(rows.map((row) => [keyText(row.at(-1) as Buffer), row]));
+        for (const { named, resolve } of asked) {
+          const row = found.get(keyText(named.hash));
+          resolve(row === undefined ? null : decodeScheduleRow(row, named));
+        }
+        return current;
+      } catch (error) {
+        if (reused && isLost(error)) {
+          current = null;
+          continue;
+        }
+        current?.destroy();
+        const reason = error instanceof Error ? error.message : String(error);
+        const failure = new DalgaError('database_unavailable', `MySQL cannot be read now: ${reason}`, {
+          cause: error,
+        });
+        for (const { reject } of asked) reject(failure);
+        return null;
+      }
+    }
+  }
+}

@@ -1,0 +1,127 @@
+import type { Clock, Timers } from '../../clock.ts';
+import { DalgaError } from '../../errors.ts';
+import type { WriteAnswer, WriteRequest } from './batch-plan.ts';
+
+export type Answered = { readonly answer: WriteAnswer; readonly number: number };
+
+/** A request whose promise waits. Settling it twice does nothing. */
+export type Waiting = {
+  readonly request: WriteRequest;
+  /** Monotonic ms. */
+  readonly at: number;
+  resolve(answered: Answered): void;
+  reject(error: DalgaError): void;
+};
+
+/** A transaction stays well below MySQL's smallest usual max_allowed_packet (4 MiB): bytes go as two hex digits. */
+const BATCH_BYTES = 1_500_000;
+
+/** What a row takes in a statement beside the bytes of its key. */
+const ROW_BYTES = 100;
+
+const LARGEST_BATCH = 1_000;
+const SMALLEST_BATCH = 16;
+
+/** No transaction is longer than this, ms: a batch that was halves the size of the next. */
+const LONGEST_TRANSACTION = 200;
+
+/** No batch takes a request that has waited for longer, ms: it is refused, and was never sent. */
+const LONGEST_WAIT = 2_000;
+
+/** The requests that wait for a transaction, in the order in which they came. */
+export class RequestQueue {
+  readonly #clock: Clock;
+  readonly #timers: Timers;
+  #waiting: Waiting[] = [];
+  /** Parts of a batch that failed: each goes alone, before all others. */
+  #parts: (readonly Waiting[])[] = [];
+  #limit = LARGEST_BATCH;
+  #timer: unknown = null;
+
+  constructor(clock: Clock, timers: Timers) {
+    this.#clock = clock;
+    this.#timers = timers;
+  }
+
+  get size(): number {
+    return this.#waiting.length + this.#parts.length;
+  }
+
+  add(request: WriteRequest): Promise<Answered> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ request, at: this.#clock.monotonic(), resolve, reject });
+      this.#watch();
+    });
+  }
+
+  /** The next batch: as many as fit, in count and bytes. */
+  take(): readonly Waiting[] {
+    const part = this.#parts.shift();
+    if (part !== undefined) return part;
+    let count = 0;
+    let bytes = 0;
+    while (count < this.#waiting.length && count < this.#limit) {
+      const { named } = this.#waiting[count]!.request;
+      bytes += named.routingKey.length + named.job.length + ROW_BYTES;
+      if (count > 0 && bytes > BATCH_BYTES) break;
+      count++;
+    }
+    return this.#waiting.splice(0, count);
+  }
+
+  /** Puts a batch that failed back as two halves. */
+  split(batch: readonly Waiting[]): void {
+    const middle = Math.ceil(batch.length / 2);
+    this.#parts.unshift(batch.slice(0, middle), batch.slice(middle));
+    this.#watch();
+  }
+
+  refuse(batch: readonly Waiting[], error: DalgaError): void {
+    for (const waiting of batch) waiting.reject(error);
+  }
+
+  refuseAll(error: DalgaError): void {
+    for (const part of this.#parts) this.refuse(part, error);
+    this.refuse(this.#waiting, error);
+    this.#parts = [];
+    this.#waiting = [];
+  }
+
+  /** Ends its timer. */
+  close(): void {
+    this.#timers.clear(this.#timer);
+  }
+
+  /** Learns from a batch how many requests fit into the time that a transaction may take. @param duration ms */
+  learn(duration: number): void {
+    if (duration > LONGEST_TRANSACTION) this.#limit = Math.max(SMALLEST_BATCH, Math.floor(this.#limit / 2));
+    else if (duration < LONGEST_TRANSACTION / 2) {
+      this.#limit = Math.min(LARGEST_BATCH, Math.ceil(this.#limit * 1.2));
+    }
+  }
+
+  /** One timer for the oldest request. */
+  #watch(): void {
+    if (this.#timer !== null) return;
+    const oldest = Math.min(this.#waiting[0]?.at ?? Infinity, this.#parts[0]?.[0]?.at ?? Infinity);
+    if (oldest === Infinity) return;
+    this.#timer = this.#timers.set(
+      () => {
+        this.#timer = null;
+        this.#expire();
+        this.#watch();
+      },
+      oldest + LONGEST_WAIT - this.#clock.monotonic(),
+    );
+  }
+
+  #expire(): void {
+    const limit = this.#clock.monotonic() - LONGEST_WAIT;
+    const isOld = ({ at }: Waiting) => at <= limit;
+    const error = new DalgaError('database_unavailable', 'MySQL has not taken the change in time');
+    const fresh = this.#waiting.findIndex((waiting) => !isOld(waiting));
+    this.refuse(this.#waiting.splice(0, fresh === -1 ? this.#waiting.length : fresh), error);
+    this.refuse(this.#parts.filter((part) => part.every(isOld)).flat(), error);
+    this.#parts = this.#parts.filter((part) => !part.every(isOld));
+  }
+}

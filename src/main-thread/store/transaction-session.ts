@@ -1,0 +1,307 @@
+import type { Timers } from '../../clock.ts';
+import type { MysqlConfig } from '../../config.ts';
+import type { Connect, SqlSession } from '../../database/session.ts';
+import { isLost, isRetryable } from '../../database/sql-errors.ts';
+import { type StateStatements, stateStatements } from '../../database/state-statements.ts';
+import { transaction as sql } from '../../database/statements.ts';
+import { DalgaError } from '../../errors.ts';
+import { LeaseTrust, type LeaseTrustOptions } from './lease-trust.ts';
+import { OwnerConnection } from './owner-connection.ts';
+import {
+  type CheckpointSource,
+  type Decision,
+  Fenced,
+  type OwnerSession,
+  type StoreLog,
+  type Transaction,
+} from './owner-session.ts';
+import { SerialQueue } from './serial-queue.ts';
+import type { CheckpointWrite } from './watermark-gate.ts';
+
+export type TransactionSessionOptions = LeaseTrustOptions & {
+  readonly mysql: MysqlConfig;
+  /** The instance's id and the epoch of its takeover: the fence. */
+  readonly owner: string;
+  readonly epoch: number;
+  /** The session that took the table over. */
+  readonly session: SqlSession;
+  readonly connect: Connect;
+  readonly timers: Timers;
+  readonly log: StoreLog;
+  readonly onFenced: () => void;
+  readonly onConnection: (reason: string | null) => void;
+  /** How long a transaction is tried again, and a connection is waited for, ms. */
+  readonly patience?: number;
+  /** After this long without knowing what became of a COMMIT the requests are told so, ms. */
+  readonly outcomeDeadline?: number;
+  readonly random?: () => number;
+};
+
+const PATIENCE = 1_500;
+const OUTCOME_DEADLINE = 5_000;
+
+/** The pauses before a transaction is run again, ms. */
+const FIRST_PAUSE = 5;
+const LONGEST_PAUSE = 200;
+
+/**
+ * Every write of the owner, one transaction after another on one connection:
+ *
+ *   START TRANSACTION
+ *   SELECT ... FOR UPDATE of the state row       the fence: epoch and owner must be ours (invariant 6)
+ *   the body's statements
+ *   UPDATE of the state row                      number, stamp, next_id, checkpoint; renews the lease
+ *   COMMIT
+ *
+ * What can go wrong, and where it leads (invariant 8):
+ *
+ *   deadlock, lock timeout, or a connection lost before COMMIT was sent: it cannot have committed -> run again
+ *   a statement's own error                                              -> ROLLBACK, told to the caller
+ *   any error of COMMIT: unknown -> a new session KILLs the old one, locks the state row, and reads the number:
+ *     ours: it committed; lower: it was rolled back -> run again; another epoch: fenced
+ *
+ * Nothing else is written until the outcome is known.
+ */
+export class TransactionSession implements OwnerSession {
+  readonly #options: TransactionSessionOptions;
+  readonly #connection: OwnerConnection;
+  readonly #statements: StateStatements;
+  readonly #trust: LeaseTrust;
+  readonly #serial = new SerialQueue();
+  readonly #patience: number;
+  #source: CheckpointSource | null = null;
+  #fenced = false;
+  #closed = false;
+  #renewTimer: unknown;
+
+  constructor(options: TransactionSessionOptions) {
+    this.#options = options;
+    this.#statements = stateStatements(options.mysql.table);
+    this.#trust = new LeaseTrust(options);
+    this.#patience = options.patience ?? PATIENCE;
+    this.#connection = new OwnerConnection({ ...options, random: options.random ?? Math.random });
+    this.#scheduleRenewal();
+  }
+
+  attach(source: CheckpointSource): void {
+    this.#source = source;
+  }
+
+  transaction<T>(
+    body: (transaction: Transaction) => Promise<Decision<T>>,
+    onUncertain: () => void = () => {},
+  ): Promise<T> {
+    return this.#serial.run(() => this.#attempts({ body, onUncertain, toldUncertain: false }));
+  }
+
+  async release(last: CheckpointWrite | null): Promise<void> {
+    this.#options.timers.clear(this.#renewTimer);
+    const release = { checkpoint: last };
+    try {
+      await this.#serial.run(() =>
+        this.#attempts({ body: nothingToDo, onUncertain: () => {}, toldUncertain: false, release }),
+      );
+    } finally {
+      await this.close();
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#options.timers.clear(this.#renewTimer);
+    await this.#connection.close();
+  }
+
+  async #attempts<T>(work: Work<T>): Promise<T> {
+    const { clock } = this.#options;
+    const until = clock.monotonic() + this.#patience;
+    for (let pause = FIRST_PAUSE; ; pause = Math.min(pause * 2, LONGEST_PAUSE)) {
+      if (this.#fenced) throw new Fenced(false);
+      if (this.#closed) throw new DalgaError('stopping', 'this instance is stopping');
+      try {
+        return await this.#attempt(work, until);
+      } catch (error) {
+        if (!isLost(error) && !isRetryable(error) && !(error instanceof RolledBack)) throw error;
+        // Who was told that the outcome is not known has been answered: it is not written after all.
+        if (clock.monotonic() + pause >= until || work.toldUncertain) throw unavailable(error);
+        await this.#connection.sleep(pause);
+      }
+    }
+  }
+
+  async #attempt<T>(work: Work<T>, until: number): Promise<T> {
+    const session = await this.#connection.session(until).catch((error: unknown) => {
+      throw unavailable(error);
+    });
+    // Before anything was asked: a slow answer must not lengthen the trust (invariant 9).
+    const began = this.#options.clock.monotonic();
+    const progress: Progress = { checkpoint: null, committed: false };
+    try {
+      const { decision, batch, write, look } = await this.#prepare(session, work, progress);
+      if (write === null) {
+        await session.run(sql.rollBack);
+        return decision.value;
+      }
+      await session.run(write);
+      await this.#commit(session, work, batch);
+      progress.committed = true;
+      if (work.release === undefined) {
+        this.#trust.renewed(began, look);
+        this.#scheduleRenewal();
+      }
+      return decision.value;
+    } catch (error) {
+      await this.#abandon(session, error);
+      throw error;
+    } finally {
+      if (progress.checkpoint !== null) this.#source?.finished(progress.committed);
+    }
+  }
+
+  /** All of a transaction but its last write and its COMMIT. `write` is null when there is nothing to commit. */
+  async #prepare<T>(session: SqlSession, work: Work<T>, progress: Progress) {
+    const { epoch, owner, lease } = this.#options;
+    await session.run(sql.start);
+    const state = await this.#lock(session);
+    if (state.epoch !== epoch || state.owner !== owner) throw this.#fence(false);
+    const look = await this.#trust.look(session, this.#statements);
+    const decision = await work.body({ state, run: (statement) => session.run(statement) });
+    const batch = state.batch + 1;
+    if (work.release !== undefined) {
+      const checkpoint = written(work.release.checkpoint);
+      return { decision, batch, look, write: this.#statements.release(epoch, { batch, checkpoint }) };
+    }
+    // As late as can be, so that the checkpoint is as young as can be.
+    progress.checkpoint = this.#source?.take() ?? null;
+    const checkpoint = written(progress.checkpoint);
+    if (!decision.write && checkpoint === null) return { decision, batch, look, write: null };
+    const { stamp, nextId } = decision.write ? decision : state;
+    const write = this.#statements.write(epoch, { batch, stamp, nextId, lease, checkpoint });
+    return { decision, batch, look, write };
+  }
+
+  /** @throws RolledBack when the COMMIT was lost and did not happen; Fenced when that cannot be known any more */
+  async #commit<T>(session: SqlSession, work: Work<T>, batch: number): Promise<void> {
+    try {
+      await session.run(sql.commit);
+    } catch (error) {
+      this.#connection.lose(session, error);
+      if (!(await this.#findOut(work, batch))) throw new RolledBack('the transaction was rolled back');
+    }
+  }
+
+  /**
+   * What became of a COMMIT that was not answered. Tries for as long as it takes, since nothing may be written
+   * before it is known; `onUncertain` tells the requests when that is longer than they should wait.
+   */
+  async #findOut<T>(work: Work<T>, batch: number): Promise<boolean> {
+    const { clock, timers, epoch, outcomeDeadline = OUTCOME_DEADLINE } = this.#options;
+    const timer = timers.set(() => {
+      work.toldUncertain = true;
+      work.onUncertain();
+    }, outcomeDeadline);
+    try {
+      for (;;) {
+        if (this.#closed)
+          throw new DalgaError('outcome_unknown', 'whether the change was stored is not known');
+        let session: SqlSession | null = null;
+        try {
+          session = await this.#connection.session(clock.monotonic() + this.#patience);
+          await session.run(sql.start);
+          // The old session has been told to end; until it has, its lock on the row makes this wait.
+          const state = await this.#lock(session);
+          await session.run(sql.rollBack);
+          if (state.epoch !== epoch) throw this.#fence(true);
+          return state.batch === batch;
+        } catch (error) {
+          if (error instanceof Fenced) throw error;
+          if (session !== null) this.#connection.lose(session, error);
+          await this.#connection.sleep(FIRST_PAUSE);
+        }
+      }
+    } finally {
+      timers.clear(timer);
+    }
+  }
+
+  async #lock(session: SqlSession) {
+    const { rows } = await session.run(this.#statements.lock());
+    const [epoch, owner, batch, stamp, nextId] = rows[0] ?? [];
+    return {
+      ...{ epoch: Number(epoch), owner, batch: Number(batch) },
+      ...{ stamp: Number(stamp), nextId: Number(nextId) },
+    };
+  }
+
+  /** Ends a transaction that failed before its COMMIT was sent. */
+  async #abandon(session: SqlSession, error: unknown): Promise<void> {
+    // Then COMMIT was sent, and its session is gone already.
+    if (error instanceof RolledBack || (error instanceof Fenced && error.uncertain)) return;
+    if (isLost(error) || !session.usable) {
+      this.#connection.lose(session, error);
+      return;
+    }
+    try {
+      await session.run(sql.rollBack);
+    } catch (failure) {
+      // It never sent COMMIT, so the server rolls it back when the session ends.
+      this.#connection.lose(session, failure);
+    }
+  }
+
+  /** When nothing else has renewed the lease for a third of it, a transaction of its own does. */
+  #scheduleRenewal(): void {
+    const { timers, lease, log } = this.#options;
+    timers.clear(this.#renewTimer);
+    if (this.#closed || this.#fenced) return;
+    this.#renewTimer = timers.set(() => {
+      this.transaction(renewOnly).catch((error: unknown) => {
+        if (error instanceof Fenced || this.#closed) return;
+        log.warn({ err: error }, 'the lease could not be renewed');
+        this.#scheduleRenewal();
+      });
+    }, lease / 3);
+  }
+
+  #fence(uncertain: boolean): Fenced {
+    if (!this.#fenced) {
+      this.#fenced = true;
+      this.#options.timers.clear(this.#renewTimer);
+      this.#options.onFenced();
+    }
+    return new Fenced(uncertain);
+  }
+}
+
+type Work<T> = {
+  readonly body: (transaction: Transaction) => Promise<Decision<T>>;
+  readonly onUncertain: () => void;
+  readonly release?: { readonly checkpoint: CheckpointWrite | null };
+  toldUncertain: boolean;
+};
+
+/** How far an attempt came. */
+type Progress = { checkpoint: CheckpointWrite | null; committed: boolean };
+
+/** A COMMIT was lost, and the transaction is known to have been rolled back. */
+class RolledBack extends Error {}
+
+async function renewOnly({ state }: Transaction): Promise<Decision<void>> {
+  return { write: true, stamp: state.stamp, nextId: state.nextId, value: undefined };
+}
+
+async function nothingToDo(): Promise<Decision<void>> {
+  return { write: false, value: undefined };
+}
+
+function written(checkpoint: CheckpointWrite | null) {
+  if (checkpoint === null) return null;
+  const { watermark, exceptions, exceptionsChanged } = checkpoint;
+  return { watermark, exceptions: exceptionsChanged ? exceptions : null };
+}
+
+function unavailable(error: unknown): DalgaError {
+  if (error instanceof DalgaError) return error;
+  const reason = error instanceof Error ? error.message : String(error);
+  return new DalgaError('database_unavailable', `MySQL cannot be used now: ${reason}`, { cause: error });
+}

@@ -1,0 +1,293 @@
+import type { Clock, Timers } from '../../clock.ts';
+import { systemTimers } from '../../clock.ts';
+import { decodeScheduleRow } from '../../database/job-row.ts';
+import { isServerWide } from '../../database/sql-errors.ts';
+import { type JobStatements, jobStatements } from '../../database/statements.ts';
+import { DalgaError } from '../../errors.ts';
+import type { SettledJob } from '../../job/job.ts';
+import { hashJobKey, type JobKey, type JobRow } from '../../job/job.ts';
+import type { ScheduleRequest } from '../../job/plan.ts';
+import type { JobChange } from '../../protocol/main-scheduler.ts';
+import { type BatchPlan, keyText, nameJob, planBatch, type WriteAnswer } from './batch-plan.ts';
+import type { Decision, OwnerSession, StoreLog, Transaction } from './owner-session.ts';
+import { Fenced, isUncertain } from './owner-session.ts';
+import { RequestQueue, type Waiting } from './request-queue.ts';
+import { SettledDeletion } from './settled-deletion.ts';
+import { SettledJobs } from './settled-jobs.ts';
+import type { StampGate } from './watermark-gate.ts';
+
+export type CoalescerOptions = {
+  readonly session: OwnerSession;
+  readonly gate: StampGate;
+  readonly table: string;
+  readonly clock: Clock;
+  readonly timers?: Timers;
+  readonly log: StoreLog;
+  /**
+   * Posts the changes of a committed batch to the scheduler, in the order of the commits, and returns the number
+   * that it gave them. `reply`: a request waits for the acknowledgement.
+   */
+  readonly post: (changes: readonly JobChange[], reply: boolean) => number;
+  /** Refuses (throws DalgaError insufficient_memory) a row that does not fit; called while planning, may repeat. */
+  readonly admit?: (row: JobRow, previous: JobRow | null) => void;
+};
+
+/** Each promise rejects with a DalgaError of the catalogue; then nothing was written, but for outcome_unknown. */
+export type WriteCoalescer = {
+  put(
+    key: JobKey,
+    request: ScheduleRequest,
+    options: { onlyCreate: boolean },
+  ): Promise<{ readonly created: boolean; readonly row: JobRow }>;
+  /** Null when there is no such job. */
+  post(key: JobKey, request: ScheduleRequest): Promise<JobRow | null>;
+  /** The number of changes to wait for (0: none), null when there is no such job. */
+  delete(key: JobKey): Promise<number | null>;
+  /** One-off jobs that settled: they are absent from here on, and are deleted soon. */
+  settled(jobs: readonly SettledJob[]): void;
+  /** Whether this version of a row is settled and only waits for its deletion: it is 404 to the API. */
+  isSettled(id: number, version: number): boolean;
+  /** Refuses what comes from here on with `stopping`, and resolves when all that came before is answered. */
+  stop(): Promise<void>;
+};
+
+export function createWriteCoalescer(options: CoalescerOptions): WriteCoalescer {
+  return new Coalescer(options);
+}
+
+/**
+ * Makes one transaction of many requests: whatever has come while one transaction ran goes into the next. Without
+ * load a request is its own transaction and waits for nothing.
+ *
+ *   queued -> in a batch -> answered
+ *      \          \-------> queued again in half a batch, when a statement failed for what one of them wants
+ *       \-----------------> refused, when no batch took it in time (MySQL is away)
+ */
+class Coalescer implements WriteCoalescer {
+  readonly #options: CoalescerOptions;
+  readonly #timers: Timers;
+  readonly #statements: JobStatements;
+  readonly #queue: RequestQueue;
+  readonly #settled = new SettledJobs();
+  readonly #deletion: SettledDeletion;
+  #settledTimer: unknown = null;
+  #pumping: Promise<void> | null = null;
+  #stopping = false;
+
+  constructor(options: CoalescerOptions) {
+    this.#options = options;
+    this.#timers = options.timers ?? systemTimers;
+    this.#statements = jobStatements(options.table);
+    this.#queue = new RequestQueue(options.clock, this.#timers);
+    this.#deletion = new SettledDeletion(options, this.#statements, this.#settled);
+  }
+
+  async put(key: JobKey, request: ScheduleRequest, { onlyCreate }: { onlyCreate: boolean }) {
+    const { answer } = await this.#enqueue(key, (named) => ({ op: 'put', named, request, onlyCreate }));
+    if (answer.result !== 'stored') throw unexpected();
+    return { created: answer.created, row: answer.row };
+  }
+
+  async post(key: JobKey, request: ScheduleRequest): Promise<JobRow | null> {
+    const { answer } = await this.#enqueue(key, (named) => ({ op: 'post', named, request }));
+    return answer.result === 'stored' ? answer.row : null;
+  }
+
+  async delete(key: JobKey): Promise<number | null> {
+    const { answer, number } = await this.#enqueue(key, (named) => ({ op: 'delete', named }));
+    return answer.result === 'deleted' ? number : null;
+  }
+
+  settled(jobs: readonly SettledJob[]): void {
+    if (jobs.length === 0) return;
+    this.#settled.add(jobs, this.#options.clock.monotonic());
+    this.#awaitSettled();
+  }
+
+  isSettled(id: number, version: number): boolean {
+    return this.#settled.has(id, version);
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    this.#timers.clear(this.#settledTimer);
+    while (this.#pumping !== null) await this.#pumping;
+    this.#queue.close();
+  }
+
+  #enqueue(key: JobKey, make: (named: ReturnType<typeof nameJob>) => Waiting['request']) {
+    if (this.#stopping) return Promise.reject(new DalgaError('stopping', 'this instance is stopping'));
+    const request = make(nameJob(key, hashJobKey(key)));
+    const answered = this.#queue.add(request);
+    this.#pump();
+    return answered;
+  }
+
+  #pump(): void {
+    // Begun a microtask later, so that what one event of the loop brings is one batch.
+    this.#pumping ??= Promise.resolve()
+      .then(() => this.#drain())
+      .catch((error: unknown) => this.#options.log.error({ err: error }, 'the write coalescer failed'))
+      .finally(() => {
+        this.#pumping = null;
+        if (this.#queue.size > 0) this.#pump();
+        else this.#awaitSettled();
+      });
+  }
+
+  async #drain(): Promise<void> {
+    for (;;) {
+      const requests = this.#queue.size > 0;
+      const settled = !this.#stopping && this.#deletion.dueAt <= this.#options.clock.monotonic();
+      // What clients wait for goes first; settled jobs come between two batches of it.
+      if (requests) await this.#commitRequests();
+      if (settled) await this.#deletion.run();
+      if (!requests && !settled) return;
+    }
+  }
+
+  async #commitRequests(): Promise<void> {
+    const { session, gate, clock } = this.#options;
+    let batch: readonly Waiting[] | null = null;
+    let stamp = 0;
+    let plan: BatchPlan | null = null;
+    let began = 0;
+    try {
+      await session.transaction(
+        async (transaction) => {
+          // The batch closes only now that it is its turn, and its stamp is given before it writes anything. When
+          // the transaction is run again, batch and stamp stay.
+          if (batch === null) {
+            batch = this.#queue.take();
+            stamp = gate.open(clock.now());
+          }
+          began = clock.monotonic();
+          const planned = await this.#plan(batch, stamp, transaction);
+          plan = planned;
+          return this.#write(planned, stamp, transaction);
+        },
+        () => this.#queue.refuse(batch ?? [], outcomeUnknown()),
+      );
+      this.#apply(batch ?? [], plan!, stamp);
+      this.#queue.learn(clock.monotonic() - began);
+    } catch (error) {
+      this.#failed(batch, stamp, error);
+    }
+  }
+
+  async #plan(batch: readonly Waiting[], stamp: number, transaction: Transaction): Promise<BatchPlan> {
+    const requests = batch.map(({ request }) => request);
+    const named = new Map(requests.map(({ named }) => [keyText(named.hash), named]));
+    const stored = new Map<string, JobRow>();
+    if (named.size > 0) {
+      const { rows } = await transaction.run(
+        this.#statements.find([...named.values()].map(({ hash }) => hash)),
+      );
+      for (const row of rows) {
+        const text = keyText(row.at(-1) as Buffer);
+        stored.set(text, decodeScheduleRow(row, named.get(text)!));
+      }
+    }
+    return planBatch(requests, {
+      stored,
+      stamp,
+      nextId: transaction.state.nextId,
+      isSettled: (id, version) => this.#settled.has(id, version),
+      admit: this.#options.admit,
+    });
+  }
+
+  async #write(plan: BatchPlan, stamp: number, transaction: Transaction): Promise<Decision<void>> {
+    if (plan.changes.length === 0) return { write: false, value: undefined };
+    // First, since a job may come back under a new id, and its key is unique.
+    if (plan.removals.length > 0) await transaction.run(this.#statements.remove(plan.removals));
+    if (plan.upserts.length > 0) await transaction.run(this.#statements.upsert(plan.upserts));
+    return { write: true, stamp, nextId: plan.nextId, value: undefined };
+  }
+
+  #apply(batch: readonly Waiting[], { changes, answers }: BatchPlan, stamp: number): void {
+    const { gate, post } = this.#options;
+    let number = 0;
+    if (changes.length === 0) {
+      gate.rolledBack(stamp);
+    } else {
+      number = post(
+        changes,
+        answers.some(({ result }) => result === 'deleted'),
+      );
+      gate.committed(stamp, number);
+    }
+    for (const [index, waiting] of batch.entries()) this.#answer(waiting, answers[index]!, number);
+  }
+
+  #answer(waiting: Waiting, answer: WriteAnswer, number: number): void {
+    if (answer.result !== 'refused') {
+      waiting.resolve({ answer, number });
+    } else if (answer.error instanceof DalgaError) {
+      waiting.reject(answer.error);
+    } else {
+      this.#options.log.error({ err: answer.error }, 'a request could not be planned');
+      waiting.reject(
+        new DalgaError('internal', 'the request could not be carried out', { cause: answer.error }),
+      );
+    }
+  }
+
+  #failed(batch: readonly Waiting[] | null, stamp: number, error: unknown): void {
+    const { gate, log } = this.#options;
+    if (batch === null) {
+      // It never had its turn. While MySQL is away the requests stay queued, and are refused when they have waited
+      // too long; anything else would only happen again.
+      if (!isUnavailable(error)) this.#queue.refuseAll(refusal(error));
+      return;
+    }
+    if (isUncertain(error)) {
+      // The stamp stays open: the batch may have committed.
+      this.#queue.refuse(batch, outcomeUnknown());
+      return;
+    }
+    gate.rolledBack(stamp);
+    const own = !(error instanceof Fenced) && !(error instanceof DalgaError) && !isServerWide(error);
+    if (own && batch.length > 1) {
+      // One of them is at fault: the halves go alone, and so on, until it is found.
+      this.#queue.split(batch);
+      return;
+    }
+    if (own) log.error({ err: error }, 'a request was refused by MySQL');
+    this.#queue.refuse(batch, refusal(error));
+  }
+
+  /** Wakes the pump when settled jobs are to be deleted. */
+  #awaitSettled(): void {
+    const due = this.#deletion.dueAt;
+    if (due === Number.POSITIVE_INFINITY || this.#settledTimer !== null || this.#stopping) return;
+    this.#settledTimer = this.#timers.set(() => {
+      this.#settledTimer = null;
+      this.#pump();
+    }, due - this.#options.clock.monotonic());
+  }
+}
+
+function refusal(error: unknown): DalgaError {
+  if (error instanceof DalgaError) return error;
+  if (error instanceof Fenced) return new DalgaError('not_owner', 'another instance owns the table now');
+  if (isServerWide(error)) {
+    return new DalgaError('database_unavailable', `MySQL refuses to write: ${(error as Error).message}`);
+  }
+  return new DalgaError('internal', 'MySQL refused what the request wants to write', { cause: error });
+}
+
+function outcomeUnknown(): DalgaError {
+  return new DalgaError(
+    'outcome_unknown',
+    'the connection to MySQL was lost while the change was being stored',
+  );
+}
+
+function isUnavailable(error: unknown): boolean {
+  return error instanceof DalgaError && error.code === 'database_unavailable';
+}
+
+function unexpected(): DalgaError {
+  return new DalgaError('internal', 'a request got an answer that is not one of its own');
+}

@@ -1,0 +1,32 @@
+#!/usr/bin/env node
+import { systemTimers } from './clock.ts';
+import { runCommandLine } from './command-line.ts';
+import { redact } from './config.ts';
+import { version } from './version.ts';
+
+/** The program: the process's own things are taken here, and handed on. */
+const exitCode = await runCommandLine({
+  env: process.env,
+  args: process.argv.slice(2),
+  version,
+  stdout: (text) => process.stdout.write(text),
+  stderr: (text) => process.stderr.write(text),
+  onSignal: (listener) => {
+    process.on('SIGTERM', listener);
+    process.on('SIGINT', listener);
+  },
+  timers: systemTimers,
+  createService: async (config) => {
+    const [{ createDalga }, { createLog }] = await Promise.all([import('./dalga.ts'), import('./log.ts')]);
+    const log = createLog('main', config.debug);
+    log.debug({ version, config: redact(config) }, 'the configuration');
+    return createDalga(config, { log });
+  },
+  createTables: async (config) => {
+    const { createTables } = await import('./main-thread/store/schema-check.ts');
+    await createTables(config.mysql);
+  },
+});
+
+// What still runs, a thread that does not stop for one, is not waited for: the exit code is decided.
+process.exit(exitCode);

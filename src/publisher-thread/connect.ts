@@ -1,0 +1,52 @@
+import type { Duplex } from 'node:stream';
+import { type ChannelModel, connect } from 'amqplib';
+import type { RabbitmqConfig } from '../config.ts';
+import { within } from './deadline.ts';
+
+/** How long the server may be silent while the connection is made, ms. */
+const SILENCE_DEADLINE = 5000;
+/** How long all of it may take, ms. */
+const CONNECT_DEADLINE = 10_000;
+/** How long a goodbye may take, ms. */
+const CLOSE_DEADLINE = 800;
+/** The time after which either side takes a silent connection for dead is about twice this, s. */
+const HEARTBEAT = 10;
+
+/** Opens a connection that the broker's management shows as `name`. The caller listens for its errors at once. */
+export function openConnection(config: RabbitmqConfig, name: string): Promise<ChannelModel> {
+  const opening = connect(
+    {
+      protocol: 'amqp',
+      hostname: config.host,
+      port: config.port,
+      username: config.user,
+      password: config.password,
+      // amqplib decodes it, as if it came from a URL.
+      vhost: encodeURIComponent(config.vhost),
+      heartbeat: HEARTBEAT,
+    },
+    { noDelay: true, timeout: SILENCE_DEADLINE, clientProperties: { connection_name: name } },
+  );
+  return within(CONNECT_DEADLINE, 'the AMQP handshake', opening, (late) => {
+    late.on('error', () => {});
+    abandonConnection(late);
+  });
+}
+
+/** Closes in order; past the deadline, or when it is broken, at once. Never rejects. */
+export async function closeConnection(connection: ChannelModel): Promise<void> {
+  try {
+    await within(CLOSE_DEADLINE, 'closing the connection', connection.close());
+  } catch {
+    // It is closed, or will be in a moment.
+  }
+  abandonConnection(connection);
+}
+
+/**
+ * Lets go of the socket. amqplib only ends its writing side, and a peer that is gone without a word (a heartbeat
+ * timeout) would keep it open for as long as TCP repeats itself, some 15 minutes.
+ */
+export function abandonConnection(connection: ChannelModel): void {
+  (connection.connection as { stream?: Duplex }).stream?.destroy();
+}

@@ -1,0 +1,171 @@
+import type { ChannelModel } from 'amqplib';
+import { Outcome } from '../protocol/scheduler-publisher.ts';
+import { backoff } from './backoff.ts';
+import { textOf } from './connection-error.ts';
+import { within } from './deadline.ts';
+import { checkExchange, isRefusal, METHOD_DEADLINE, probeExchange } from './exchange-check.ts';
+import { isolate } from './poison.ts';
+import { type ChannelEnd, PublishChannel, type Written } from './publish-channel.ts';
+
+/** ms */
+const FIRST_PROBE = 100;
+const LAST_PROBE = 10_000;
+
+export type ExchangeLinkOptions = {
+  readonly exchange: string;
+  readonly connection: () => ChannelModel | null;
+  readonly onChanged: (usable: boolean, reason: string | null) => void;
+  /** A message was tried alone: whether the broker closes the channel for it. */
+  readonly onJudged: (written: Written, guilty: boolean) => void;
+};
+
+/**
+ * One exchange, as this thread sees it:
+ *
+ *   closed -> opening     a batch asks for its channel
+ *   opening -> open       the exchange is there
+ *   opening -> unusable   the broker says 404 (no such exchange) or 403 (no permission)
+ *   opening -> closed     the connection went, or the broker did not answer in time
+ *   open -> closed        the connection went, or nothing was published for long
+ *   open -> unusable      the broker closed the channel with 404 or 403: what was unconfirmed is lost
+ *   open -> closed        the broker closed the channel for another reason: one of the messages is poison, and
+ *                         it is looked for on other channels while new batches open a new one here
+ *   unusable -> closed    a probe passed; they are made with growing intervals
+ */
+export class ExchangeLink {
+  readonly #options: ExchangeLinkOptions;
+  #channel: PublishChannel | null = null;
+  #opening: Promise<PublishChannel | null> | null = null;
+  #unusable = false;
+  #probes = 0;
+  #timer: NodeJS.Timeout | null = null;
+  #held = false;
+  #stopped = false;
+  #isolating: Promise<void> = Promise.resolve();
+
+  constructor(options: ExchangeLinkOptions) {
+    this.#options = options;
+  }
+
+  get usable(): boolean {
+    return !this.#unusable;
+  }
+
+  /** Monotonic ms of the last use, when it could be closed now; else null. */
+  get idleSince(): number | null {
+    if (this.#unusable || this.#opening !== null) return null;
+    if (this.#channel === null) return 0;
+    return this.#channel.idle ? this.#channel.usedAt : null;
+  }
+
+  /** The exchange's channel, or null when it is unusable or there is no connection. */
+  channel(): Promise<PublishChannel | null> | PublishChannel | null {
+    if (this.#channel !== null) return this.#channel;
+    if (this.#unusable || this.#stopped) return null;
+    this.#opening ??= this.#open().finally(() => {
+      this.#opening = null;
+    });
+    return this.#opening;
+  }
+
+  /** The connection is there (again). */
+  connected(): void {
+    this.#held = false;
+    if (this.#unusable) this.#probeIn(0);
+  }
+
+  hold(held: boolean): void {
+    this.#held = held;
+    this.#channel?.hold(held);
+  }
+
+  /** Sends a message alone, which closed a channel before. Its outcome comes as any other's. */
+  quarantine(written: Written): void {
+    this.#isolate([written]);
+  }
+
+  close(): void {
+    this.#stopped = true;
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#channel?.close();
+  }
+
+  async #open(): Promise<PublishChannel | null> {
+    const { exchange } = this.#options;
+    const connection = this.#options.connection();
+    if (connection === null) return null;
+    try {
+      if (exchange !== '') await checkExchange(connection, exchange);
+      const channel = await this.#openChannel();
+      if (channel === null) return null;
+      if (this.#stopped) {
+        channel.close();
+        return null;
+      }
+      this.#channel = channel;
+      void channel.ended.then((end) => this.#ended(channel, end));
+      return channel;
+    } catch (error) {
+      if (isRefusal(error)) this.#refuse(error);
+      return null;
+    }
+  }
+
+  async #openChannel(): Promise<PublishChannel | null> {
+    const connection = this.#options.connection();
+    if (connection === null) return null;
+    const opening = connection.createConfirmChannel().then((channel) => new PublishChannel(channel));
+    const channel = await within(METHOD_DEADLINE, 'opening a channel', opening, (late) => late.close());
+    channel.hold(this.#held);
+    return channel;
+  }
+
+  #ended(channel: PublishChannel, { error, unconfirmed }: ChannelEnd): void {
+    this.#channel = null;
+    if (error === null || isRefusal(error)) {
+      for (const { run, position } of unconfirmed) run.settle(position, Outcome.lost);
+      if (error === null) return;
+      if (channel.confirmedAny) this.#probes = 0;
+      this.#refuse(error);
+      return;
+    }
+    this.#isolate(unconfirmed);
+  }
+
+  #isolate(suspects: readonly Written[]): void {
+    const { onJudged } = this.#options;
+    const open = (): Promise<PublishChannel | null> => this.#openChannel().catch(() => null);
+    this.#isolating = this.#isolating.then(() => isolate(suspects, { open, onJudged }));
+  }
+
+  #refuse(error: Error): void {
+    if (this.#stopped) return;
+    if (!this.#unusable) this.#options.onChanged(false, textOf(error.message));
+    this.#unusable = true;
+    this.#probeIn(backoff(this.#probes++, FIRST_PROBE, LAST_PROBE));
+  }
+
+  #probeIn(delay: number): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => void this.#probe(), delay);
+  }
+
+  async #probe(): Promise<void> {
+    const connection = this.#options.connection();
+    // Without one, `connected` goes on.
+    if (connection === null || this.#stopped) return;
+    let error: unknown;
+    try {
+      error = await probeExchange(connection, this.#options.exchange);
+    } catch (cause) {
+      error = cause;
+    }
+    if (this.#stopped) return;
+    if (error === null) {
+      this.#unusable = false;
+      this.#options.onChanged(true, null);
+    } else if (this.#options.connection() === connection) {
+      this.#probeIn(backoff(this.#probes++, FIRST_PROBE, LAST_PROBE));
+    }
+  }
+}

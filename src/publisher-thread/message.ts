@@ -1,0 +1,37 @@
+import type { Options } from 'amqplib';
+import type { PublishBatch } from '../protocol/scheduler-publisher.ts';
+
+/**
+ * The message contract's properties. amqplib encodes them within `publish`, so one object serves all messages of
+ * the thread. It encodes an integer header in the smallest type that holds it: a time in ms as a 64-bit one,
+ * which every client decodes to the exact number.
+ */
+const headers: Record<string, number | undefined> = {
+  'x-dalga-scheduled-at': undefined,
+  'x-dalga-missed': undefined,
+};
+const properties: Options.Publish = { mandatory: true, persistent: true, appId: 'dalga', headers };
+
+/** The properties of one message of the batch, until the next call. */
+export function propertiesOf(batch: PublishBatch, tag: string, position: number): Options.Publish {
+  const time = batch.times[position]!;
+  const missed = batch.missed[position]!;
+  const expiration = batch.expirations[position]!;
+  headers['x-dalga-scheduled-at'] = time;
+  headers['x-dalga-missed'] = missed > 0 ? missed : undefined;
+  properties.expiration = expiration > 0 ? String(expiration) : undefined;
+  properties.messageId = messageId(tag, batch.ids[position]!, time);
+  properties.timestamp = Math.floor(time / 1000);
+  return properties;
+}
+
+/** Short, and the same for every repetition of the occurrence: `tag.id.time`, the numbers in base 36. */
+export function messageId(tag: string, id: number, time: number): string {
+  return `${tag}.${id.toString(36)}.${time.toString(36)}`;
+}
+
+/** The job id and the time (ms) in a message id. */
+export function parseMessageId(text: string): { id: number; time: number } {
+  const [, id = '', time = ''] = text.split('.');
+  return { id: Number.parseInt(id, 36), time: Number.parseInt(time, 36) };
+}

@@ -1,0 +1,34 @@
+import { hostname } from 'node:os';
+import type {
+  PublishAnswer,
+  PublishBatch,
+  PublisherInit,
+  PublisherReport,
+} from '../protocol/scheduler-publisher.ts';
+import { Broker } from './broker.ts';
+import { LateOutcomes } from './late-outcomes.ts';
+import { publishBatch } from './publish-batch.ts';
+
+export type Publisher = {
+  /** Never rejects. Up to 16 at a time; they interleave. */
+  publish(batch: PublishBatch): Promise<PublishAnswer>;
+  /** Closes the connection, for less than a second. */
+  close(): Promise<void>;
+};
+
+/** A publisher thread's parts, put together: it connects at once, and reports how that goes. */
+export function startPublisher(
+  { rabbitmq, tag }: PublisherInit,
+  threadId: number,
+  report: (report: PublisherReport) => void,
+): Publisher {
+  const late = new LateOutcomes(threadId, report);
+  const broker = new Broker({ config: rabbitmq, name: `dalga@${hostname()}/${threadId}`, threadId, report });
+  return {
+    publish: (batch) => publishBatch(batch, { broker, tag, threadId, late }),
+    async close() {
+      await broker.close();
+      late.flush();
+    },
+  };
+}

@@ -1,0 +1,76 @@
+import { randomBytes } from 'node:crypto';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { OwnedProcess } from './owned-process.ts';
+
+/** A server's process ended before it was ready; `output` is what it wrote. */
+export class StartFailed extends Error {
+  readonly output: string;
+  constructor(what: string, logFile: string) {
+    const output = existsSync(logFile) ? readFileSync(logFile, 'utf8') : '';
+    const end = output.trimEnd().split('\n').slice(-15).join('\n');
+    super(`${what}; the end of ${logFile}:\n${end}`);
+    this.output = output;
+  }
+}
+
+/** Whether a start failed because someone else had taken one of the ports in the meantime. */
+function lostPortRace(error: unknown): boolean {
+  return error instanceof StartFailed && /already in use|eaddrinuse|bind on TCP/i.test(error.output);
+}
+
+/** Runs `attempt`, again (3 times at most) when a port that had been free was taken before it was bound. */
+export async function retryOnPortRace<T>(attempt: () => Promise<T>): Promise<T> {
+  for (let left = 3; ; left -= 1) {
+    try {
+      return await attempt();
+    } catch (error) {
+      if (left === 0 || !lostPortRace(error)) throw error;
+    }
+  }
+}
+
+export type ReadyOptions = {
+  name: string;
+  owned: OwnedProcess;
+  logFile: string;
+  /** Rejects while the server does not answer yet. */
+  probe: () => Promise<void>;
+  /** ms */
+  deadline: number;
+};
+
+/**
+ * Waits until `probe` succeeds. A server has no way to call us when it is ready, so it is asked again every
+ * 50 ms. The end of its process, or the deadline, is a StartFailed.
+ */
+export async function waitUntilReady({ name, owned, logFile, probe, deadline }: ReadyOptions): Promise<void> {
+  const end = performance.now() + deadline;
+  let lastError: unknown;
+  while (owned.running()) {
+    try {
+      await probe();
+      return;
+    } catch (error) {
+      lastError = error;
+    }
+    if (performance.now() > end) {
+      await owned.end('SIGKILL');
+      throw new StartFailed(
+        `${name} was not ready after ${deadline / 1000} s (${String(lastError)})`,
+        logFile,
+      );
+    }
+    await Promise.race([delay(50), owned.exited]);
+  }
+  throw new StartFailed(`${name} ended before it was ready`, logFile);
+}
+
+/**
+ * The password kept in `file`, made at the first call. It is random, and not only for safety: a login with it
+ * proves that the server at our port is ours, and not one that took the port just before.
+ */
+export function keptPassword(file: string): string {
+  if (!existsSync(file)) writeFileSync(file, randomBytes(12).toString('hex'), { mode: 0o600 });
+  return readFileSync(file, 'utf8');
+}

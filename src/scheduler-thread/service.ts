@@ -1,0 +1,150 @@
+import type { Clock, Timers } from '../clock.ts';
+import { toPlainError } from '../errors.ts';
+import type { Log } from '../log.ts';
+import type { SchedulerCommand, SchedulerInit, SchedulerReport } from '../protocol/main-scheduler.ts';
+import type { PublishAnswer, PublishBatch, PublisherReport } from '../protocol/scheduler-publisher.ts';
+import { type TypedPort, unreachable } from '../protocol/typed-port.ts';
+import { type LoaderOptions, loadTable } from './loader.ts';
+import { ReturnLog } from './return-log.ts';
+import { Scheduler } from './scheduler.ts';
+
+/** What the service asks of a pool of publishers. */
+export type Publishers = {
+  publish(batch: PublishBatch): Promise<PublishAnswer>;
+  close(): Promise<void>;
+};
+
+export type SchedulerServiceOptions = {
+  readonly init: SchedulerInit;
+  readonly port: TypedPort<SchedulerReport, SchedulerCommand>;
+  readonly clock: Clock & { setOffset(offset: number): void };
+  readonly timers: Timers;
+  readonly random: () => number;
+  readonly log: Log;
+  /** Starts the publishers, which report to `hear` and `loseThread`. */
+  readonly startPublishers: (service: SchedulerService) => Publishers;
+  /** Batches that the publishers take at a time. */
+  readonly batchesAtOnce: number;
+  readonly openTable: LoaderOptions['open'];
+};
+
+/**
+ * The scheduler thread's service: does what main's commands ask of the scheduler, and reports to main. It is given
+ * all that it touches, so that it runs as well on one thread with others.
+ */
+export class SchedulerService {
+  readonly #options: SchedulerServiceOptions;
+  readonly #scheduler: Scheduler;
+  readonly #publishers: Publishers;
+  readonly #reportInterval: number;
+  #reportTimer: unknown;
+
+  constructor(options: SchedulerServiceOptions) {
+    const { init, port, clock, timers, log } = options;
+    const returnLog = new ReturnLog(log, clock);
+    this.#options = options;
+    // Five reports in the time between two checkpoints keep the durable one younger than that.
+    this.#reportInterval = init.config.checkpointInterval / 5;
+    this.#scheduler = new Scheduler({
+      clock,
+      timers,
+      random: options.random,
+      publish: (batch) => this.#publishers.publish(batch),
+      batchesAtOnce: options.batchesAtOnce,
+      exchange: init.config.rabbitmq.exchange,
+      misfireAfter: init.config.misfireAfter,
+      watermark: init.watermark,
+      exceptions: init.exceptions,
+      trustedUntil: init.trustedUntil,
+      onReturned: (exchange, routingKey) => returnLog.note(exchange, routingKey),
+    });
+    this.#publishers = options.startPublishers(this);
+    port.listen((command) => this.#obey(command));
+    this.#reportTimer = timers.set(() => this.#reportAgain(), this.#reportInterval);
+    port.send({ type: 'scheduler.started' });
+  }
+
+  /** A publisher thread speaks. */
+  hear(message: PublisherReport): void {
+    const { log, port } = this.#options;
+    this.#scheduler.hear(message);
+    if (message.type === 'connection.changed') {
+      if (message.connected) log.info({ threadId: message.threadId }, 'connected to RabbitMQ');
+      else log.warn({ threadId: message.threadId }, `not connected to RabbitMQ: ${message.reason}`);
+      port.send({
+        type: 'broker.changed',
+        connected: this.#scheduler.connections,
+        reason: message.reason,
+      });
+    } else if (message.type === 'exchange.changed') {
+      const exchange = JSON.stringify(message.exchange);
+      if (message.usable) log.info(`exchange ${exchange} can be published to again`);
+      else log.error(`exchange ${exchange} cannot be published to: ${message.reason}`);
+    }
+  }
+
+  /** A publisher thread has ended; another one takes its place. */
+  loseThread(threadId: number, error: unknown): void {
+    this.#options.log.error(
+      { err: error, threadId },
+      'a publisher thread has ended: another one takes its place',
+    );
+    this.#scheduler.loseThread(threadId);
+  }
+
+  #obey(command: SchedulerCommand): void {
+    const { port, clock } = this.#options;
+    switch (command.type) {
+      case 'jobs.changed':
+        this.#scheduler.apply(command.number, command.changes);
+        if (command.reply) port.send({ type: 'changes.acknowledged', number: command.number });
+        break;
+      case 'lease.trusted':
+        this.#scheduler.trust(command.until);
+        break;
+      case 'clock.adjusted':
+        clock.setOffset(command.offset);
+        this.#scheduler.wake();
+        break;
+      case 'load.start':
+        void this.#load();
+        break;
+      case 'scheduler.stop':
+        void this.#stop(command.deadline);
+        break;
+      default:
+        unreachable(command);
+    }
+  }
+
+  #report(): void {
+    this.#options.port.send({ type: 'progress', progress: this.#scheduler.progress() });
+  }
+
+  #reportAgain(): void {
+    this.#report();
+    this.#reportTimer = this.#options.timers.set(() => this.#reportAgain(), this.#reportInterval);
+  }
+
+  async #load(): Promise<void> {
+    const { port, clock, timers, log, openTable } = this.#options;
+    const begun = clock.monotonic();
+    try {
+      const onRow = this.#scheduler.load.bind(this.#scheduler);
+      const jobs = await loadTable({ open: openTable, onRow, clock, timers, log });
+      this.#scheduler.finishLoad();
+      this.#scheduler.wake();
+      port.send({ type: 'load.finished', jobs, duration: clock.monotonic() - begun });
+      this.#report();
+    } catch (error) {
+      port.send({ type: 'scheduler.failed', error: toPlainError(error), startup: false });
+    }
+  }
+
+  async #stop(deadline: number): Promise<void> {
+    const stopped = await this.#scheduler.stop(deadline);
+    this.#options.timers.clear(this.#reportTimer);
+    await this.#publishers.close();
+    this.#options.port.send({ type: 'scheduler.stopped', ...stopped });
+  }
+}

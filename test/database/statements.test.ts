@@ -1,0 +1,94 @@
+import t from 'tap';
+import {
+  createMigrationTable,
+  migrationStatements,
+  readVersion,
+  recordMigration,
+} from '../../src/database/migrations.ts';
+import { stateStatements } from '../../src/database/state-statements.ts';
+import {
+  getLock,
+  jobStatements,
+  killConnection,
+  processList,
+  quoteTable,
+  releaseLock,
+  type Statement,
+  sessionSettings,
+  transaction,
+} from '../../src/database/statements.ts';
+import type { JobRow } from '../../src/job/job.ts';
+import { mysqlGrammar } from './mysql-grammar.ts';
+
+/** What only one of the two servers, or only a newer one, speaks. */
+const NOT_IN_BOTH = [/\bRETURNING\b/i, /\bFOR SHARE\b/i, /\bAS new\b/i, /\bLOCK IN SHARE MODE\b/i];
+
+const grammar = await mysqlGrammar();
+
+/** The grammar knows no placeholders: a number stands for each. */
+function parse(sql: string): readonly unknown[] {
+  return grammar.validate(sql.replaceAll('?', '1'));
+}
+
+const hash = new Uint8Array(16);
+const row: JobRow = {
+  ...{ id: 1, version: 1, since: 1, enabled: true, routingKey: hash, job: hash },
+  schedule: { kind: 'interval', intervalMs: 1000, intervalText: null, firstRun: 1, anchored: false },
+};
+const name = { id: 'a', host: 'b', address: 'c' };
+const write = { batch: 1, stamp: 1, nextId: 1, lease: 1 };
+const exceptions = new Uint8Array(1);
+
+function everyStatement(table: string): Statement[] {
+  const jobs = jobStatements(table);
+  const state = stateStatements(table);
+  return [
+    ...Object.values(transaction),
+    ...[sessionSettings(10_000), sessionSettings(null), processList, killConnection(1)],
+    ...[getLock('x', 1), releaseLock('x')],
+    ...[
+      createMigrationTable(table),
+      readVersion(table),
+      recordMigration(table, 1),
+      ...migrationStatements(table),
+    ],
+    ...[jobs.find([hash, hash]), jobs.load(0), jobs.measure(), jobs.probe(), jobs.existing([1, 2])],
+    ...[jobs.upsert([{ hash, row }]), jobs.remove([1, 2]), jobs.removeSettled([{ id: 1, version: 1 }, row])],
+    ...[state.lock(), state.look({ lock: true }), state.look({ lock: false }), state.takeOver(1, name, 1)],
+    state.write(1, { ...write, checkpoint: null }),
+    state.write(1, { ...write, checkpoint: { watermark: 1, exceptions: null } }),
+    state.write(1, { ...write, checkpoint: { watermark: 1, exceptions } }),
+    state.release(1, { batch: 1, checkpoint: null }),
+    state.release(1, { batch: 1, checkpoint: { watermark: 1, exceptions } }),
+    ...[state.register(name), state.unregister('a'), state.expire(1), state.standbys(1)],
+  ];
+}
+
+t.test('every statement is one in the grammar of MySQL 8', async (t) => {
+  for (const { sql } of everyStatement('dalga')) {
+    t.strictSame(parse(sql), [], sql);
+    for (const pattern of NOT_IN_BOTH) t.notMatch(sql, pattern);
+  }
+});
+
+t.test('every statement has a value for each placeholder', async (t) => {
+  for (const { sql, values } of everyStatement('dalga'))
+    t.equal(sql.split('?').length - 1, values.length, sql);
+});
+
+t.test('the grammar refuses what MySQL 8 does not speak', async (t) => {
+  for (const sql of [
+    'SELECT FROM WHERE',
+    'INSERT INTO `dalga` (id) VALUES (1) RETURNING id',
+    'UPDATE `dalga` SET WHERE id = 1',
+    'CREATE OR REPLACE TABLE `dalga` (id INT)',
+  ]) {
+    t.not(parse(sql).length, 0, sql);
+  }
+});
+
+t.test('a table name is quoted, and anything else is refused', async (t) => {
+  t.equal(quoteTable('my-jobs', '_state'), '`my-jobs_state`');
+  for (const table of ['', 'a`b', 'a.b', 'a b', 'x'.repeat(51), "a'b"])
+    t.throws(() => quoteTable(table), RangeError);
+});

@@ -1,0 +1,175 @@
+import { once } from 'node:events';
+import { request as httpRequest, type IncomingHttpHeaders } from 'node:http';
+import { type AddressInfo, connect } from 'node:net';
+import type { FastifyInstance } from 'fastify';
+import type { Test } from 'tap';
+import { DalgaError } from '../../../src/errors.ts';
+import type { JobKey, JobRow } from '../../../src/job/job.ts';
+import { nextRun } from '../../../src/job/next-run.ts';
+import { planPost, planPut, type ScheduleRequest, withSchedule } from '../../../src/job/plan.ts';
+import { type AppOptions, createApp } from '../../../src/main-thread/http/app.ts';
+import type { JobService, JobView } from '../../../src/main-thread/job-service.ts';
+
+/** 2014-11-11T22:10:40.900Z, so that an interval of 60 gives the README's next_run, with ms to cut. */
+export const NOW = Date.UTC(2014, 10, 11, 22, 10, 40, 900);
+
+type Call = { method: string; key: JobKey; request?: ScheduleRequest; onlyCreate?: boolean };
+
+/** Jobs in memory, and a record of what was asked for. */
+export class FakeJobs implements JobService {
+  readonly calls: Call[] = [];
+  readonly rows = new Map<string, JobRow>();
+  /** What every call rejects with, when set. */
+  failure: unknown;
+  now = NOW;
+
+  async put(key: JobKey, request: ScheduleRequest, { onlyCreate }: { onlyCreate: boolean }) {
+    this.#record({ method: 'put', key, request, onlyCreate });
+    const stored = this.rows.get(JSON.stringify(key));
+    if (stored !== undefined && onlyCreate) throw new DalgaError('precondition_failed', 'the job exists');
+    const schedule = planPut(stored?.schedule, request, this.now);
+    const row: JobRow = {
+      id: 1,
+      version: 1,
+      since: this.now,
+      enabled: true,
+      routingKey: new TextEncoder().encode(key.routingKey),
+      job: new TextEncoder().encode(key.job),
+      schedule,
+    };
+    this.rows.set(JSON.stringify(key), row);
+    return { created: stored === undefined, view: this.#view(row) };
+  }
+
+  async get(key: JobKey): Promise<JobView | null> {
+    this.#record({ method: 'get', key });
+    const row = this.rows.get(JSON.stringify(key));
+    return row === undefined ? null : this.#view(row);
+  }
+
+  async post(key: JobKey, request: ScheduleRequest): Promise<JobView | null> {
+    this.#record({ method: 'post', key, request });
+    const stored = this.rows.get(JSON.stringify(key));
+    if (stored === undefined) return null;
+    const row = withSchedule(stored, planPost(stored.schedule, request, this.now), this.now);
+    this.rows.set(JSON.stringify(key), row);
+    return this.#view(row);
+  }
+
+  async delete(key: JobKey): Promise<boolean> {
+    this.#record({ method: 'delete', key });
+    return this.rows.delete(JSON.stringify(key));
+  }
+
+  #record(call: Call): void {
+    this.calls.push(call);
+    if (this.failure !== undefined) throw this.failure;
+  }
+
+  #view(row: JobRow): JobView {
+    return { row, nextRun: nextRun(row, this.now) };
+  }
+}
+
+export type Answer = { status: number; headers: IncomingHttpHeaders; text: string; body: unknown };
+
+export type Ask = {
+  readonly method?: string;
+  readonly path: string;
+  readonly headers?: Record<string, string>;
+  readonly body?: string | Buffer;
+};
+
+export type Served = {
+  readonly app: FastifyInstance;
+  readonly jobs: FakeJobs;
+  readonly errors: unknown[];
+  readonly port: number;
+  /** Sends a request whose path is not normalised. */
+  ask(ask: Ask): Promise<Answer>;
+  /** Sends bytes on a connection of its own; resolves to all that came until the server closed it. */
+  raw(bytes: string | Buffer): Promise<Answer>;
+};
+
+export const BODY_LIMIT = 4096;
+
+/** An app on a real socket, with jobs in memory. */
+export async function serve(t: Test, options: Partial<AppOptions> = {}): Promise<Served> {
+  const jobs = new FakeJobs();
+  const errors: unknown[] = [];
+  const app = createApp({
+    jobs,
+    health: { alive: async () => true, readiness: () => ({ ready: true, reasons: {} }) },
+    bodyLimit: BODY_LIMIT,
+    logger: { error: (entry: unknown) => errors.push(entry) },
+    version: '1.2.3',
+    ...options,
+  });
+  await app.listen({ host: '127.0.0.1', port: 0 });
+  t.teardown(() => app.close());
+  const { port } = app.server.address() as AddressInfo;
+  return {
+    app,
+    jobs,
+    errors,
+    port,
+    ask: (ask) => send(port, ask),
+    raw: (bytes) => sendRaw(port, bytes),
+  };
+}
+
+async function send(port: number, { method = 'GET', path, headers = {}, body }: Ask): Promise<Answer> {
+  const request = httpRequest({ host: '127.0.0.1', port, method, path, headers, agent: false });
+  request.end(body);
+  const [response] = await once(request, 'response');
+  // The server may close before it has read a body that it refuses.
+  request.on('error', () => {});
+  response.setEncoding('utf8');
+  let text = '';
+  for await (const chunk of response) text += chunk;
+  return { status: response.statusCode, headers: response.headers, text, body: parse(text) };
+}
+
+async function sendRaw(port: number, bytes: string | Buffer): Promise<Answer> {
+  const socket = connect(port, '127.0.0.1');
+  socket.setEncoding('utf8');
+  socket.write(bytes);
+  let all = '';
+  for await (const chunk of socket) all += chunk;
+  const [head = '', text = ''] = all.split('\r\n\r\n');
+  const [line = '', ...fields] = head.split('\r\n');
+  const headers = Object.fromEntries(
+    fields.map((field) => {
+      const at = field.indexOf(': ');
+      return [field.slice(0, at).toLowerCase(), field.slice(at + 2)];
+    }),
+  );
+  return { status: Number(line.split(' ')[1]), headers, text, body: parse(text) };
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+type Problem = { status: number; code: string; parameter?: string; detail: RegExp };
+
+/** Asserts a refusal: a whole problem document, and that nothing was asked of the service nor logged. */
+export function isRefusal(t: Test, served: Served, answer: Answer, expected: Problem): void {
+  const body = answer.body as Record<string, unknown>;
+  t.equal(answer.status, expected.status, 'status');
+  t.equal(answer.headers['content-type'], 'application/problem+json', 'content type');
+  t.match(
+    body,
+    { status: expected.status, code: expected.code, type: `urn:dalga:error:${expected.code}`, title: String },
+    'problem',
+  );
+  t.equal(body.parameter, expected.parameter, 'parameter');
+  t.match(body.detail, expected.detail, 'detail');
+  if (expected.parameter !== undefined) t.ok(String(body.detail).startsWith(expected.parameter), 'names it');
+  t.same(served.jobs.calls, [], 'the service was not called');
+  t.same(served.errors, [], 'nothing was logged as an error');
+}

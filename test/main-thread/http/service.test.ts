@@ -1,0 +1,148 @@
+import type { IncomingMessage } from 'node:http';
+import { connect } from 'node:net';
+import t from 'tap';
+import { serve } from './harness.ts';
+
+t.test('/healthz', async (t) => {
+  let alive: () => Promise<boolean> = async () => true;
+  const readiness = () => ({ ready: true, reasons: {} });
+  const { ask } = await serve(t, { health: { alive: () => alive(), readiness } });
+  const ok = await ask({ path: '/healthz' });
+  t.match(ok, { status: 200, text: '{"status":"ok"}' });
+  t.match(ok.headers, { 'content-type': 'application/json', 'cache-control': 'no-store' });
+  alive = async () => false;
+  t.match(await ask({ path: '/healthz' }), { status: 503, text: '{"status":"failing"}' });
+  alive = () => Promise.reject(new Error('no answer'));
+  t.equal((await ask({ path: '/healthz' })).status, 503);
+});
+
+t.test('/readyz', async (t) => {
+  let state: { ready: boolean; reasons: Record<string, string> } = { ready: true, reasons: {} };
+  const { ask } = await serve(t, { health: { alive: async () => true, readiness: () => state } });
+  t.match(await ask({ path: '/readyz' }), { status: 200, text: '{"ready":true,"reasons":{}}' });
+  state = { ready: false, reasons: { mysql: 'cannot be reached' } };
+  const answer = await ask({ path: '/readyz' });
+  t.match(answer, { status: 503, text: '{"ready":false,"reasons":{"mysql":"cannot be reached"}}' });
+  t.match(answer.headers, { 'content-type': 'application/json', 'cache-control': 'no-store' });
+});
+
+type Document = {
+  openapi: string;
+  info: { title: string; version: string };
+  paths: Record<string, Record<string, Operation>>;
+  components: { schemas: Record<string, { properties: Record<string, { enum?: string[] }> }> };
+};
+type Operation = {
+  parameters?: { in: string; name: string; description?: string; required?: boolean }[];
+  requestBody?: { required: boolean; content: Record<string, unknown> };
+  responses: Record<string, { description: string; content?: Record<string, unknown> }>;
+};
+
+t.test('the OpenAPI document', async (t) => {
+  const { ask } = await serve(t);
+  const answer = await ask({ path: '/openapi.json' });
+  t.equal(answer.headers['content-type'], 'application/json');
+  const document = answer.body as Document;
+  t.match(document.openapi, /^3\.1\.\d+$/);
+  t.match(document.info, { title: 'Dalga', version: '1.2.3' });
+  const operations = Object.entries(document.paths).flatMap(([path, item]) =>
+    Object.keys(item).map((method) => `${method.toUpperCase()} ${path}`),
+  );
+  t.same(operations.sort(), [
+    'DELETE /jobs/{routing_key}/{job}',
+    'GET /healthz',
+    'GET /jobs/{routing_key}/{job}',
+    'GET /openapi.json',
+    'GET /readyz',
+    'POST /jobs/{routing_key}/{job}',
+    'PUT /jobs/{routing_key}/{job}',
+  ]);
+
+  for (const reference of findReferences(document)) {
+    const target = reference
+      .replace(/^#\//, '')
+      .split('/')
+      .reduce<unknown>((value, key) => (value as Record<string, unknown> | undefined)?.[key], document);
+    t.type(target, 'object', reference);
+  }
+
+  const put = document.paths['/jobs/{routing_key}/{job}']!.put!;
+  const names = (where: string) =>
+    put.parameters?.filter((each) => each.in === where).map((each) => each.name);
+  t.same(names('path'), ['routing_key', 'job']);
+  t.same(names('query'), ['interval', 'first_run', 'one_off', 'immediate']);
+  t.same(names('header'), ['If-None-Match']);
+  t.ok(
+    put.parameters?.every(({ description }) => description !== undefined),
+    'each is described',
+  );
+  t.equal(put.requestBody?.required, false);
+  t.same(Object.keys(put.requestBody?.content ?? {}), [
+    'application/json',
+    'application/x-www-form-urlencoded',
+  ]);
+  for (const status of ['200', '201', '400', '408', '412', '413', '415', '431', '500', '503', '507']) {
+    const type = Number(status) < 400 ? 'application/json' : 'application/problem+json';
+    t.same(Object.keys(put.responses[status]?.content ?? {}), [type], status);
+  }
+  t.equal(document.paths['/jobs/{routing_key}/{job}']!.delete!.responses['204']?.content, undefined);
+  t.ok(document.components.schemas.Problem?.properties.code?.enum?.includes('outcome_unknown'));
+});
+
+t.test('the page at /docs', async (t) => {
+  const { ask } = await serve(t);
+  const page = await ask({ path: '/docs' });
+  t.match(page, { status: 200, headers: { 'content-type': /^text\/html/ } });
+  t.notMatch(page.headers['content-security-policy'], /upgrade-insecure-requests/, 'it is served over HTTP');
+  for (const [, source] of page.text.matchAll(/(?:src|href)="([^"]+)"/g)) {
+    t.equal((await ask({ path: source! })).status, 200, String(source));
+  }
+  t.match((await ask({ path: '/docs/json' })).body, { openapi: /^3\.1/ });
+});
+
+function findReferences(value: unknown): string[] {
+  if (typeof value !== 'object' || value === null) return [];
+  return Object.entries(value).flatMap(([key, inner]) =>
+    key === '$ref' && typeof inner === 'string' ? [inner] : findReferences(inner),
+  );
+}
+
+t.test('while it stops, what is under way is answered, and what comes then is refused', async (t) => {
+  const { app, jobs, port } = await serve(t);
+  const held = withResolvers();
+  const asked = withResolvers();
+  jobs.get = async () => {
+    asked.resolve();
+    await held.promise;
+    return null;
+  };
+  const socket = connect(port, '127.0.0.1').setEncoding('utf8');
+  const second = withResolvers();
+  app.server.on('request', (request: IncomingMessage) => {
+    if (request.method === 'PUT') second.resolve();
+  });
+  socket.write('GET /jobs/k/j HTTP/1.1\r\nHost: x\r\n\r\n');
+  await asked.promise;
+  const closing = app.close();
+  await new Promise(setImmediate);
+  socket.write('PUT /jobs/k/j?interval=60 HTTP/1.1\r\nHost: x\r\n\r\n');
+  await second.promise;
+  held.resolve();
+  let all = '';
+  for await (const chunk of socket) all += chunk;
+  const statuses = [...all.matchAll(/HTTP\/1\.1 (\d+)/g)].map(([, status]) => status);
+  t.same(statuses, ['404', '503']);
+  t.match(all, /"code":"stopping"/);
+  t.match(all, /retry-after: 1\r\n/);
+  t.match(all, /connection: close\r\n/i);
+  t.same(jobs.calls, []);
+  await closing;
+});
+
+function withResolvers(): { promise: Promise<void>; resolve: () => void } {
+  let resolve = (): void => {};
+  const promise = new Promise<void>((done) => {
+    resolve = done;
+  });
+  return { promise, resolve };
+}

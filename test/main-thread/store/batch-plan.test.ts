@@ -1,0 +1,117 @@
+import t from 'tap';
+import { hashJobKey, type JobRow } from '../../../src/job/job.ts';
+import {
+  type BatchInput,
+  keyText,
+  nameJob,
+  planBatch,
+  type WriteRequest,
+} from '../../../src/main-thread/store/batch-plan.ts';
+
+const named = (job: string) => {
+  const key = { routingKey: 'feeds', job };
+  return nameJob(key, hashJobKey(key));
+};
+const minute = { interval: { ms: 60_000, text: null } };
+const put = (job: string, request = minute): WriteRequest => ({
+  ...{ op: 'put', named: named(job), request, onlyCreate: false },
+});
+
+function stored(...rows: JobRow[]): BatchInput['stored'] {
+  return new Map(rows.map((row) => [keyText(named(Buffer.from(row.job).toString()).hash), row]));
+}
+
+function rowOf(job: string, id: number, version = 1): JobRow {
+  const schedule = {
+    kind: 'one_off',
+    intervalMs: null,
+    intervalText: null,
+    firstRun: 900,
+    anchored: true,
+  } as const;
+  const { routingKey, job: bytes } = named(job);
+  return { id, version, since: 800, enabled: true, routingKey, job: bytes, schedule };
+}
+
+const input = (change: Partial<BatchInput> = {}): BatchInput => ({
+  ...{ stored: new Map(), stamp: 1000, nextId: 5, isSettled: () => false },
+  ...change,
+});
+
+t.test('new rows get ids in turn, and the stamp as since', async (t) => {
+  const plan = planBatch([put('a'), put('b')], input());
+  t.match(
+    plan.upserts.map(({ row }) => row),
+    [
+      { id: 5, version: 1, since: 1000, enabled: true },
+      { id: 6, version: 1, since: 1000 },
+    ],
+  );
+  t.equal(plan.nextId, 7);
+  t.match(plan.answers, [{ created: true }, { created: true }]);
+});
+
+t.test('what was made and removed in the same batch leaves no trace', async (t) => {
+  const plan = planBatch([put('a'), { op: 'delete', named: named('a') }], input());
+  t.match(plan.answers, [{ result: 'stored', created: true }, { result: 'deleted' }]);
+  t.strictSame([plan.upserts, plan.removals, plan.changes], [[], [], []]);
+});
+
+t.test('a job that is removed and comes back has a new id, and the old one is removed first', async (t) => {
+  const plan = planBatch(
+    [{ op: 'delete', named: named('a') }, put('a')],
+    input({ stored: stored(rowOf('a', 3)) }),
+  );
+  t.strictSame(plan.removals, [3]);
+  t.match(plan.changes, [
+    { op: 'remove', id: 3, version: 2 },
+    { op: 'upsert', row: { id: 5, version: 1 } },
+  ]);
+});
+
+t.test('a settled one-off counts as absent; only who replaces it removes its row', async (t) => {
+  const settled = input({
+    stored: stored(rowOf('a', 3, 4)),
+    isSettled: (id, version) => id === 3 && version === 4,
+  });
+  const absent = planBatch(
+    [
+      { op: 'post', named: named('a'), request: minute },
+      { op: 'delete', named: named('a') },
+    ],
+    settled,
+  );
+  t.match(absent.answers, [{ result: 'absent' }, { result: 'absent' }]);
+  t.strictSame(absent.changes, []);
+  const again = planBatch([put('a')], settled);
+  t.match(again.answers, [{ created: true, row: { id: 5 } }]);
+  t.strictSame(again.removals, [3]);
+  const brief = planBatch([put('a'), { op: 'delete', named: named('a') }], settled);
+  t.strictSame([brief.removals, brief.changes], [[], []], 'it is left for the lazy deletion');
+});
+
+t.test('a request that is refused changes nothing, and the others go on', async (t) => {
+  const full = new Error('full');
+  const plan = planBatch(
+    [
+      put('a'),
+      put('b'),
+      { op: 'put', named: named('a'), request: minute, onlyCreate: true },
+      { op: 'post', named: named('c'), request: { oneOff: false } },
+    ],
+    input({
+      stored: stored(rowOf('c', 3)),
+      admit: (row, previous) => {
+        if (previous === null && Buffer.from(row.job).toString() === 'b') throw full;
+      },
+    }),
+  );
+  t.match(plan.answers, [
+    { result: 'stored' },
+    { result: 'refused', error: full },
+    { result: 'refused', error: { code: 'precondition_failed' } },
+    { result: 'refused', error: { code: 'invalid_parameter', parameter: 'interval' } },
+  ]);
+  t.equal(plan.upserts.length, 1);
+  t.equal(plan.nextId, 6, 'the id of a refused row is not lost');
+});

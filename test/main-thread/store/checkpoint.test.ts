@@ -1,0 +1,128 @@
+import t from 'tap';
+import { encodeExceptions, NO_EXCEPTIONS } from '../../../src/job/exceptions.ts';
+import { createCheckpointWriter } from '../../../src/main-thread/store/checkpoint.ts';
+import type { CheckpointSource, OwnerSession } from '../../../src/main-thread/store/owner-session.ts';
+import { type CheckpointWrite, WatermarkGate } from '../../../src/main-thread/store/watermark-gate.ts';
+import type { Progress, SchedulerCounters } from '../../../src/protocol/main-scheduler.ts';
+import { ManualTime } from '../../helpers/manual-time.ts';
+import { silent } from './store-fixture.ts';
+
+const NONE = encodeExceptions(NO_EXCEPTIONS);
+const START = 1_000_000;
+
+/** A session whose transactions commit at once, or fail; what rides on them is noted. */
+function setUp() {
+  const time = new ManualTime(START);
+  const gate = new WatermarkGate({ watermark: START, exceptions: NONE }, START);
+  const written: CheckpointWrite[] = [];
+  let source: CheckpointSource | null = null;
+  let failing = false;
+  const transact = () => {
+    const checkpoint = source?.take() ?? null;
+    if (checkpoint === null) return;
+    if (!failing) written.push(checkpoint);
+    source!.finished(!failing);
+  };
+  const session = {
+    attach: (attached: CheckpointSource) => {
+      source = attached;
+    },
+    transaction: async () => {
+      transact();
+      if (failing) throw new Error('MySQL is away');
+    },
+  } as unknown as OwnerSession;
+  const writer = createCheckpointWriter({
+    session,
+    gate,
+    clock: time,
+    timers: time,
+    log: silent,
+    interval: 250,
+  });
+  let settledCount = 0;
+  const report = (settled: number, frontier: number | null = time.now(), exceptions = NONE) => {
+    settledCount += settled;
+    const progress: Progress = {
+      ...{ acknowledged: 0, frontier, exceptions, settledCount, settledJobs: [] },
+      counters: {} as SchedulerCounters,
+    };
+    writer.report(progress);
+  };
+  const fail = (state: boolean) => {
+    failing = state;
+  };
+  const advance = (ms: number) => time.advance(ms);
+  return { written, report, advance, transact, fail, writer, gate };
+}
+
+t.test('what settles is written within an interval, and not more often', async (t) => {
+  const { written, report, advance } = setUp();
+  await advance(100);
+  report(1);
+  await advance(1);
+  t.strictSame(
+    written.map(({ watermark }) => watermark),
+    [START + 100],
+    'the first at once',
+  );
+  for (let elapsed = 0; elapsed < 1000; elapsed += 50) {
+    report(1);
+    await advance(50);
+  }
+  t.ok(written.length >= 4 && written.length <= 5, `${written.length} in 1100 ms`);
+});
+
+t.test(
+  'nothing is written while nothing settles, but a transaction that runs anyway takes it along',
+  async (t) => {
+    const { written, report, advance, transact } = setUp();
+    for (let elapsed = 0; elapsed < 2000; elapsed += 100) {
+      await advance(100);
+      report(0);
+    }
+    t.equal(written.length, 0);
+    transact();
+    t.equal(written[0]?.watermark, START + 2000);
+  },
+);
+
+t.test('exceptions that changed are written, the same ones are left alone', async (t) => {
+  const { written, report, advance } = setUp();
+  const list = encodeExceptions({ ids: Float64Array.of(1), times: Float64Array.of(START) });
+  for (let elapsed = 0; elapsed < 1000; elapsed += 250) {
+    await advance(250);
+    report(1, undefined, list);
+  }
+  await advance(250);
+  const [first, ...others] = written.map(({ exceptionsChanged }) => exceptionsChanged);
+  t.ok(first);
+  t.ok(others.length > 0 && !others.includes(true));
+});
+
+t.test('one that could not be written is written later', async (t) => {
+  const { written, report, advance, fail } = setUp();
+  fail(true);
+  await advance(100);
+  report(1);
+  await advance(1);
+  t.equal(written.length, 0);
+  fail(false);
+  report(0);
+  await advance(1);
+  t.equal(written.length, 1);
+});
+
+t.test('while the table loads, and after the stop, nothing is written', async (t) => {
+  const { written, report, advance, transact, writer, gate } = setUp();
+  await advance(100);
+  report(5, null);
+  await advance(1000);
+  t.equal(written.length, 0);
+  writer.stop();
+  report(5);
+  await advance(1000);
+  transact();
+  t.equal(written.length, 0);
+  t.equal(gate.last()?.watermark, START + 1100, 'the last one is written with the release');
+});

@@ -1,0 +1,199 @@
+import t from 'tap';
+import type { DalgaError } from '../../../src/errors.ts';
+import type { JobKey } from '../../../src/job/job.ts';
+import { breakable, EVERY_MINUTE, own, REPLACE, storeFixture, writesOf } from './store-fixture.ts';
+
+const key = (job: string, routingKey = 'feeds'): JobKey => ({ routingKey, job });
+
+t.test('jobs are distinct by their exact bytes, and come back as they were given', async (t) => {
+  const fixture = await storeFixture(t);
+  const { coalescer, posted } = writesOf(t, fixture, await own(t, fixture));
+  const long = 'x'.repeat(300);
+  const jobs = [
+    'a',
+    'A',
+    'a ',
+    'a  ',
+    'é',
+    'e\u0301',
+    '😀',
+    `${long}1`,
+    `${long}2`,
+    'x'.repeat(20_000),
+    "'\\\0`",
+  ];
+  const rows = await Promise.all(jobs.map((job) => coalescer.put(key(job), EVERY_MINUTE, REPLACE)));
+  t.ok(rows.every(({ created }) => created));
+  t.equal(new Set(rows.map(({ row }) => row.id)).size, jobs.length);
+  const stored = await fixture.query('SELECT id, routing_key, job FROM jobs ORDER BY id');
+  t.strictSame(
+    stored.map(([id, routingKey, job]) => [id, String(routingKey), String(job)]),
+    rows.map(({ row }, index) => [row.id, 'feeds', jobs[index]]),
+  );
+  t.strictSame(posted.flat().length, jobs.length);
+  const [{ row }] = rows as [(typeof rows)[0]];
+  t.equal(row.job.buffer.byteLength, row.job.length, 'posting a row does not take a larger buffer along');
+});
+
+t.test('many requests share few transactions', async (t) => {
+  const fixture = await storeFixture(t);
+  const { coalescer, posted } = writesOf(t, fixture, await own(t, fixture));
+  const before = Number(await fixture.value('SELECT batch FROM jobs_state'));
+  const count = 2_500;
+  const results = await Promise.all(
+    Array.from({ length: count }, (_, index) => coalescer.put(key(`${index}`), EVERY_MINUTE, REPLACE)),
+  );
+  const after = Number(await fixture.value('SELECT batch FROM jobs_state'));
+  t.ok(after - before < 30, `${after - before} transactions for ${count} requests`);
+  t.equal(await fixture.value('SELECT COUNT(*) FROM jobs'), count);
+  t.strictSame(
+    new Set(posted.flat().map((change) => (change.op === 'upsert' ? change.row.id : 0))),
+    new Set(results.map(({ row }) => row.id)),
+  );
+  t.equal(await fixture.value('SELECT next_id FROM jobs_state'), count + 1);
+});
+
+t.test('requests for one job compose in the order in which they came', async (t) => {
+  const fixture = await storeFixture(t);
+  const { coalescer, posted } = writesOf(t, fixture, await own(t, fixture));
+  const one = key('one');
+  const answers = await Promise.all([
+    coalescer.post(one, EVERY_MINUTE),
+    coalescer.put(one, EVERY_MINUTE, REPLACE),
+    coalescer.put(one, EVERY_MINUTE, { onlyCreate: true }).catch((error: DalgaError) => error.code),
+    coalescer.post(one, { interval: { ms: 15_000, text: 'PT15S' } }),
+    coalescer.delete(one),
+    coalescer.delete(one),
+    coalescer.put(one, EVERY_MINUTE, { onlyCreate: true }),
+  ]);
+  t.match(answers, [
+    null,
+    { created: true, row: { version: 1 } },
+    'precondition_failed',
+    { version: 2, schedule: { intervalMs: 15_000, intervalText: 'PT15S' } },
+    Number,
+    null,
+    { created: true, row: { version: 1 } },
+  ]);
+  t.equal(await fixture.value('SELECT COUNT(*) FROM jobs'), 1);
+  t.equal(posted.flat().at(-1)?.op, 'upsert');
+});
+
+t.test('a PUT that is equal to what is stored writes nothing', async (t) => {
+  const fixture = await storeFixture(t);
+  const { coalescer, posted } = writesOf(t, fixture, await own(t, fixture));
+  const first = await coalescer.put(key('a'), EVERY_MINUTE, REPLACE);
+  const batch = await fixture.value('SELECT batch FROM jobs_state');
+  const again = await coalescer.put(key('a'), EVERY_MINUTE, REPLACE);
+  t.notOk(again.created);
+  t.strictSame(again.row, first.row);
+  t.equal(posted.length, 1);
+  t.equal(await fixture.value('SELECT batch FROM jobs_state'), batch);
+});
+
+t.test('ids are never given out again', async (t) => {
+  const fixture = await storeFixture(t);
+  const { coalescer } = writesOf(t, fixture, await own(t, fixture));
+  const first = await coalescer.put(key('a'), EVERY_MINUTE, REPLACE);
+  t.type(await coalescer.delete(key('a')), 'number');
+  const second = await coalescer.put(key('a'), EVERY_MINUTE, REPLACE);
+  t.ok(second.created);
+  t.ok(second.row.id > first.row.id);
+  t.ok(second.row.since > first.row.since, 'stamps grow');
+  t.equal(await fixture.value('SELECT stamp FROM jobs_state'), second.row.since);
+});
+
+t.test('a statement that fails fails only the request that is at fault', async (t) => {
+  const fixture = await storeFixture(t);
+  // Data too long: as it would come from the server.
+  const fault = Object.assign(new Error('Data too long'), { errno: 1406, sqlState: '22001' });
+  const connect = breakable(fixture.mysql, ({ sql, values }) =>
+    sql.startsWith('INSERT INTO `jobs` ') &&
+    values.some((value) => value instanceof Uint8Array && Buffer.from(value).toString() === 'culprit')
+      ? fault
+      : 'pass',
+  );
+  const { coalescer, posted } = writesOf(t, fixture, await own(t, fixture, { connect }));
+  const names = Array.from({ length: 40 }, (_, index) => (index === 17 ? 'culprit' : `${index}`));
+  const results = await Promise.allSettled(
+    names.map((job) => coalescer.put(key(job), EVERY_MINUTE, REPLACE)),
+  );
+  const rejected = results.filter((result) => result.status === 'rejected');
+  t.equal(rejected.length, 1);
+  t.match(results[17], { status: 'rejected', reason: { code: 'internal' } });
+  t.equal(await fixture.value('SELECT COUNT(*) FROM jobs'), 39);
+  t.equal(posted.flat().length, 39);
+});
+
+t.test('a server that only reads refuses all with database_unavailable', async (t) => {
+  const fixture = await storeFixture(t);
+  const readOnly = Object.assign(new Error('running with --read-only'), { errno: 1290, sqlState: 'HY000' });
+  const connect = breakable(fixture.mysql, ({ sql }) =>
+    sql.startsWith('INSERT INTO `jobs` ') ? readOnly : 'pass',
+  );
+  const { coalescer, posted } = writesOf(t, fixture, await own(t, fixture, { connect }));
+  const results = await Promise.allSettled(
+    ['a', 'b'].map((job) => coalescer.put(key(job), EVERY_MINUTE, REPLACE)),
+  );
+  for (const result of results)
+    t.match(result, { status: 'rejected', reason: { code: 'database_unavailable' } });
+  t.equal(posted.length, 0);
+});
+
+t.test('a deadlock is tried again', async (t) => {
+  const fixture = await storeFixture(t);
+  let deadlocks = 2;
+  const deadlock = Object.assign(new Error('Deadlock found'), { errno: 1213, sqlState: '40001' });
+  const connect = breakable(fixture.mysql, ({ sql }) =>
+    sql.startsWith('INSERT INTO `jobs` ') && deadlocks-- > 0 ? deadlock : 'pass',
+  );
+  const { coalescer, posted } = writesOf(t, fixture, await own(t, fixture, { connect }));
+  await coalescer.put(key('a'), EVERY_MINUTE, REPLACE);
+  t.equal(posted.length, 1);
+});
+
+t.test('settled jobs are absent at once and deleted a little later', async (t) => {
+  const fixture = await storeFixture(t);
+  const { coalescer, posted } = writesOf(t, fixture, await own(t, fixture));
+  const soon = { oneOff: true, immediate: true };
+  const [gone, replaced, changed] = await Promise.all(
+    ['gone', 'replaced', 'changed'].map((job) => coalescer.put(key(job), soon, REPLACE)),
+  );
+  const settledVersions = [gone!, replaced!, changed!].map(({ row: { id, version } }) => ({ id, version }));
+  // The change is committed before the report that the version before it has settled.
+  const after = await coalescer.post(key('changed'), { interval: { ms: 60_000, text: null } });
+  t.equal(after?.version, 2);
+  coalescer.settled(settledVersions);
+  t.ok(coalescer.isSettled(gone!.row.id, 1));
+  t.notOk(coalescer.isSettled(changed!.row.id, 2), 'the changed one is armed anew');
+  t.equal(await coalescer.post(key('gone'), EVERY_MINUTE), null, 'POST answers that there is none');
+  t.equal(await coalescer.delete(key('gone')), null);
+  const anew = await coalescer.put(key('replaced'), EVERY_MINUTE, { onlyCreate: true });
+  t.ok(anew.created);
+  t.ok(anew.row.id > replaced!.row.id);
+  await removed(posted, gone!.row.id);
+  const left = await fixture.query('SELECT id, version FROM jobs ORDER BY id');
+  t.strictSame(left, [
+    [changed!.row.id, 2],
+    [anew.row.id, 1],
+  ]);
+  t.ok(coalescer.isSettled(gone!.row.id, 1), 'who read the row before its deletion still learns it');
+});
+
+t.test('after the stop nothing is taken, and what had come is answered', async (t) => {
+  const fixture = await storeFixture(t);
+  const { coalescer } = writesOf(t, fixture, await own(t, fixture));
+  const before = coalescer.put(key('a'), EVERY_MINUTE, REPLACE);
+  const stopped = coalescer.stop();
+  await t.rejects(coalescer.put(key('b'), EVERY_MINUTE, REPLACE), { code: 'stopping' });
+  await stopped;
+  t.ok((await before).created);
+});
+
+async function removed(
+  posted: readonly (readonly { op: string; id?: number }[])[],
+  id: number,
+): Promise<void> {
+  const isRemoved = () => posted.flat().some((change) => change.op === 'remove' && change.id === id);
+  while (!isRemoved()) await new Promise((resolve) => setTimeout(resolve, 10));
+}

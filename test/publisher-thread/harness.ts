@@ -1,0 +1,120 @@
+import { monotonicNow } from '../../src/clock.ts';
+import type { RabbitmqConfig } from '../../src/config.ts';
+import type { PublishBatch, PublisherReport, Route } from '../../src/protocol/scheduler-publisher.ts';
+import { type Publisher, startPublisher } from '../../src/publisher-thread/publisher.ts';
+import type { TestRabbitmq } from '../helpers/servers.ts';
+
+export type TestMessage = Partial<Route> & {
+  id?: number;
+  time?: number;
+  missed?: number;
+  expiration?: number;
+  body?: string;
+};
+
+let batches = 0;
+
+/** A batch as the scheduler makes one; every array has its buffer for itself. */
+export function makeBatch(messages: readonly TestMessage[], terms: Partial<PublishBatch> = {}): PublishBatch {
+  const count = messages.length;
+  const routes: Route[] = [];
+  const routeOf = messages.map(({ exchange = '', routingKey = '' }) => {
+    const known = routes.findIndex((route) => route.exchange === exchange && route.routingKey === routingKey);
+    return known === -1 ? routes.push({ exchange, routingKey }) - 1 : known;
+  });
+  const texts = messages.map(({ body, id = 1 }) => Buffer.from(body ?? String(id)));
+  const offsets = [0];
+  for (const text of texts) offsets.push(offsets.at(-1)! + text.length);
+  batches += 1;
+  return {
+    number: batches,
+    trustedUntil: monotonicNow() + 60_000,
+    clockOffset: Date.now() - monotonicNow(),
+    count,
+    routes,
+    routeOf: Uint32Array.from(routeOf),
+    ids: Float64Array.from(messages, ({ id = 1 }) => id),
+    times: Float64Array.from(messages, ({ time = 1_700_000_000_000 }) => time),
+    missed: Float64Array.from(messages, ({ missed = 0 }) => missed),
+    expirations: Float64Array.from(messages, ({ expiration = 0 }) => expiration),
+    bodies: new Uint8Array(Buffer.concat(texts)),
+    bodyOffsets: Uint32Array.from(offsets),
+    ...terms,
+  };
+}
+
+/** Messages with ids from 1 on. */
+export function numbered(count: number, message: TestMessage): TestMessage[] {
+  return Array.from({ length: count }, (_, index) => ({ ...message, id: index + 1 }));
+}
+
+/** Keeps reports, and resolves when one that was not given out yet matches. */
+export class Reports {
+  readonly all: PublisherReport[] = [];
+  readonly #given = new Set<PublisherReport>();
+  #wake: (() => void) | null = null;
+
+  readonly note = (report: PublisherReport): void => {
+    this.all.push(report);
+    this.#wake?.();
+  };
+
+  async next<Type extends PublisherReport['type']>(
+    type: Type,
+    matches: (report: Extract<PublisherReport, { type: Type }>) => boolean = () => true,
+  ): Promise<Extract<PublisherReport, { type: Type }>> {
+    for (;;) {
+      const found = this.all.find(
+        (report) =>
+          !this.#given.has(report) &&
+          report.type === type &&
+          matches(report as Extract<PublisherReport, { type: Type }>),
+      );
+      if (found !== undefined) {
+        this.#given.add(found);
+        return found as Extract<PublisherReport, { type: Type }>;
+      }
+      await this.#more();
+    }
+  }
+
+  /** The late outcomes of one batch, by position, once there are `count`; a report can tell of many batches. */
+  async late(batch: number, count: number): Promise<Map<number, number>> {
+    for (;;) {
+      const outcomes = new Map<number, number>();
+      for (const report of this.all) {
+        if (report.type !== 'outcomes.settled') continue;
+        for (const [index, number] of report.batches.entries()) {
+          if (number === batch) outcomes.set(report.positions[index]!, report.outcomes[index]!);
+        }
+      }
+      if (outcomes.size >= count) return outcomes;
+      await this.#more();
+    }
+  }
+
+  #more(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#wake = resolve;
+    });
+  }
+}
+
+export type TestPublisher = Publisher & { readonly reports: Reports };
+
+export function configOf(rabbit: TestRabbitmq, changes: Partial<RabbitmqConfig> = {}): RabbitmqConfig {
+  const { host, port, user, password, vhost } = rabbit;
+  return { host, port, user, password, vhost, exchange: '', ...changes };
+}
+
+/** A publisher on this thread, connected. */
+export async function connectedPublisher(
+  rabbitmq: RabbitmqConfig,
+  teardown: (close: () => Promise<void>) => void,
+): Promise<TestPublisher> {
+  const reports = new Reports();
+  const publisher = startPublisher({ rabbitmq, tag: 'k3x9', debug: false }, 0, reports.note);
+  teardown(() => publisher.close());
+  await reports.next('connection.changed', ({ connected }) => connected);
+  return { ...publisher, reports };
+}
