@@ -1,26 +1,15 @@
-import { register } from 'node:module';
+import { spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
 
-/**
- * dt-sql-parser is written for bundlers: its imports name folders, and files without their extension, which Node
- * does not resolve. This hook does, for that package alone.
- */
-const HOOK = `
-  export async function resolve(specifier, context, next) {
-    const own = context.parentURL?.includes('/dt-sql-parser/') && specifier.startsWith('.');
-    for (const ending of own ? ['.js', '/index.js'] : []) {
-      try {
-        return await next(specifier + ending, context);
-      } catch {}
-    }
-    return next(specifier, context);
-  }
-`;
+const PROCESS = fileURLToPath(new URL('./mysql-grammar-process.js', import.meta.url));
 
-type Grammar = { validate(sql: string): readonly unknown[] };
-
-/** The grammar of MySQL 8. */
-export async function mysqlGrammar(): Promise<Grammar> {
-  register(`data:text/javascript,${encodeURIComponent(HOOK)}`);
-  const { MySQL } = await import('dt-sql-parser');
-  return new MySQL();
+/** The errors that the grammar of MySQL 8 finds in each statement. */
+export function mysqlErrors(statements: readonly string[]): readonly unknown[][] {
+  const { stdout, stderr, status } = spawnSync(process.execPath, [PROCESS], {
+    input: JSON.stringify(statements),
+    env: { PATH: process.env.PATH ?? '' },
+    encoding: 'utf8',
+  });
+  if (status !== 0) throw new Error(`the grammar could not be used: ${stderr}`);
+  return JSON.parse(stdout);
 }

@@ -1,6 +1,11 @@
 import { monotonicNow } from '../../src/clock.ts';
 import type { RabbitmqConfig } from '../../src/config.ts';
-import type { PublishBatch, PublisherReport, Route } from '../../src/protocol/scheduler-publisher.ts';
+import {
+  Outcome,
+  type PublishBatch,
+  type PublisherReport,
+  type Route,
+} from '../../src/protocol/scheduler-publisher.ts';
 import { type Publisher, startPublisher } from '../../src/publisher-thread/publisher.ts';
 import type { TestRabbitmq } from '../helpers/servers.ts';
 
@@ -98,6 +103,19 @@ export class Reports {
       this.#wake = resolve;
     });
   }
+}
+
+/** Publishes, and waits for the outcomes that come late too (a busy machine makes any of them late). */
+export async function outcomesOf(
+  { publish, reports }: { publish: Publisher['publish']; reports: Reports },
+  batch: PublishBatch,
+): Promise<number[]> {
+  const { number } = batch;
+  const { outcomes } = await publish(batch);
+  const all = [...outcomes];
+  const pending = all.filter((outcome) => outcome === Outcome.pending).length;
+  for (const [position, outcome] of await reports.late(number, pending)) all[position] = outcome;
+  return all;
 }
 
 export type TestPublisher = Publisher & { readonly reports: Reports };
