@@ -12,6 +12,9 @@ import { createWriteCoalescer, type WriteCoalescer } from './store/write-coalesc
 /** Past the time that a stop may take, the scheduler's last report has this long to arrive, ms. */
 const LAST_REPORT_GRACE = 500;
 
+/** How long the publishers may take to close their connections after the last report, ms. */
+const GOODBYE = 500;
+
 export type OwnerOptions = {
   readonly config: Config;
   readonly owned: Owned;
@@ -148,14 +151,19 @@ export class Owner {
       released = false;
       log.error({ err: error }, 'the last checkpoint could not be written');
     }
-    await this.#thread.terminate();
+    // The publishers say goodbye to the broker meanwhile.
+    await this.#thread.terminate(stopped === null ? 0 : GOODBYE);
     return released && (stopped?.clean ?? false);
   }
 
   /** Ends everything at once: another instance owns the table now, or the scheduler has failed. */
   async abandon(): Promise<void> {
     this.#checkpoints.stop();
-    await Promise.all([this.#thread.terminate(), this.#options.owned.session.close(), this.coalescer.stop()]);
+    await Promise.all([
+      this.#thread.terminate(0),
+      this.#options.owned.session.close(),
+      this.coalescer.stop(),
+    ]);
   }
 
   /** Main keeps the account of the arena's memory: what the jobs take now, and about what one more would. */

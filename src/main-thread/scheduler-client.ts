@@ -127,8 +127,8 @@ export class SchedulerClient {
 
 export type SchedulerThread = {
   readonly client: SchedulerClient;
-  /** Ends the thread at once. */
-  terminate(): Promise<void>;
+  /** Ends the thread, which has `grace` ms to end by itself. */
+  terminate(grace: number): Promise<void>;
 };
 
 /** Starts the scheduler thread. */
@@ -145,14 +145,25 @@ export function startSchedulerThread(
   });
   const client = new SchedulerClient(typedPort(port1), events, timers);
   let ending = false;
+  let exited = false;
   worker.on('error', (error) => client.fail(toPlainError(error)));
   worker.on('exit', (code) => {
+    exited = true;
     if (!ending) client.fail({ name: 'Error', message: `the scheduler thread ended with code ${code}` });
   });
   return {
     client,
-    async terminate() {
+    async terminate(grace) {
       ending = true;
+      if (!exited && grace > 0) {
+        await new Promise<void>((resolve) => {
+          const timer = timers.set(resolve, grace);
+          worker.once('exit', () => {
+            timers.clear(timer);
+            resolve();
+          });
+        });
+      }
       port1.close();
       await worker.terminate();
     },

@@ -10,6 +10,7 @@ import {
   type PublisherReport,
 } from '../protocol/scheduler-publisher.ts';
 import { buildBatch } from './batch-builder.ts';
+import { BatchesOut } from './batches-out.ts';
 import { computeFrontier } from './frontier.ts';
 import { Intake } from './intake.ts';
 import { Occurrences } from './occurrences.ts';
@@ -42,9 +43,6 @@ export type SchedulerOptions = {
   readonly onReturned: (exchange: string, routingKey: string) => void;
 };
 
-/** A batch that is not settled yet: its flights by position, -1 where one is settled. */
-type BatchOut = { readonly flights: number[]; open: number; threadId: number };
-
 /**
  * The scheduler: takes what is due, hands it to the publishers in batches, and settles the outcomes.
  *
@@ -55,7 +53,7 @@ export class Scheduler {
   readonly #options: SchedulerOptions;
   readonly #occurrences: Occurrences;
   readonly #intake: Intake;
-  readonly #out = new Map<number, BatchOut>();
+  readonly #out = new BatchesOut();
   readonly #connected = new Set<number>();
   readonly #unusable = new Set<string>();
   #trustedUntil: number;
@@ -132,7 +130,7 @@ export class Scheduler {
   /** A publisher thread has ended: what it had and did not tell the end of may or may not have arrived. */
   loseThread(threadId: number): void {
     this.#connected.delete(threadId);
-    for (const [number, batch] of this.#out) if (batch.threadId === threadId) this.#lose(number, batch);
+    for (const { number, size } of this.#out.of(threadId)) this.#lose(number, size);
     this.wake();
   }
 
@@ -242,7 +240,6 @@ export class Scheduler {
     const { clock, misfireAfter } = this.#options;
     const { flights, arena } = this.#occurrences;
     const number = ++this.#batchNumber;
-    const batch: BatchOut = { flights: taken, open: taken.length, threadId: -1 };
     const now = clock.now();
     const message = buildBatch(taken, flights, arena, {
       number,
@@ -251,33 +248,29 @@ export class Scheduler {
       now,
       misfireAfter,
     });
-    this.#out.set(number, batch);
+    this.#out.add(number, taken);
     this.#answersOpen++;
     try {
       const answer = await this.#options.publish(message);
-      batch.threadId = answer.threadId;
+      this.#out.answered(number, answer.threadId);
       for (const [position, outcome] of answer.outcomes.entries()) {
         if (outcome !== Outcome.pending) this.#settle(number, position, outcome as OutcomeCode);
       }
     } catch {
       // The publisher thread has ended with the batch; the pool tells of it.
-      this.#lose(number, batch);
+      this.#lose(number, taken.length);
     }
     this.#answersOpen--;
     this.wake();
   }
 
-  #lose(number: number, batch: BatchOut): void {
-    for (const position of batch.flights.keys()) this.#settle(number, position, Outcome.lost);
+  #lose(number: number, size: number): void {
+    for (let position = 0; position < size; position++) this.#settle(number, position, Outcome.lost);
   }
 
-  /** Outcomes can come twice, in the batch's answer and in a report: the first one counts. */
   #settle(number: number, position: number, outcome: OutcomeCode): void {
-    const batch = this.#out.get(number);
-    const flight = batch?.flights[position];
-    if (batch === undefined || flight === undefined || flight === -1) return;
-    batch.flights[position] = -1;
-    if (--batch.open === 0) this.#out.delete(number);
+    const flight = this.#out.take(number, position);
+    if (flight === -1) return;
     const { clock } = this.#options;
     if (outcome === Outcome.returned) {
       const { flights, arena } = this.#occurrences;

@@ -144,7 +144,8 @@ export class SchedulerService {
   async #stop(deadline: number): Promise<void> {
     const stopped = await this.#scheduler.stop(deadline);
     this.#options.timers.clear(this.#reportTimer);
-    await this.#publishers.close();
     this.#options.port.send({ type: 'scheduler.stopped', ...stopped });
+    await this.#publishers.close();
+    this.#options.port.close();
   }
 }
