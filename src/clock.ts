@@ -44,7 +44,7 @@ export type WallAdjustment =
 /**
  * A clock that advances with the monotonic clock and is slewed towards the wall clock whenever `discipline` is
  * called, so that a wall clock that is set never makes an occurrence run twice or not at all. A difference of
- * more than `STEP_LIMIT` is not followed here: only `stepTo` follows one, once it was confirmed elsewhere.
+ * more than `STEP_LIMIT` is told, and not followed.
  */
 export class SlewedClock implements Clock {
   readonly #wall: () => number;
@@ -78,13 +78,6 @@ export class SlewedClock implements Clock {
     }
     this.#rate = 1 + Math.min(Math.max(difference / SLEW_TIME, -SLEW_LIMIT), SLEW_LIMIT);
     return { kind: 'slewed', difference };
-  }
-
-  /** Follows a confirmed step of the wall clock. */
-  stepTo(time: number): void {
-    this.#reanchor();
-    this.#value = time;
-    this.#rate = 1;
   }
 
   #reanchor(): void {

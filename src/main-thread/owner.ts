@@ -12,6 +12,12 @@ import { createWriteCoalescer, type WriteCoalescer } from './store/write-coalesc
 /** Past the time that a stop may take, the scheduler's last report has this long to arrive, ms. */
 const LAST_REPORT_GRACE = 500;
 
+/**
+ * A checkpoint is made of a report that has an age, and takes a while to be written: with this share of the interval
+ * between two of them, what is durable is never older than the interval.
+ */
+const CHECKPOINT_SHARE = 0.6;
+
 /** How long the publishers may take to close their connections after the last report, ms. */
 const GOODBYE = 500;
 
@@ -96,7 +102,7 @@ export class Owner {
       clock,
       timers,
       log,
-      interval: config.checkpointInterval,
+      interval: config.checkpointInterval * CHECKPOINT_SHARE,
     });
   }
 

@@ -168,7 +168,9 @@ export class Scheduler {
       });
     }
     const { sent, waiting } = this.#occurrences.flights;
-    return { progress: this.progress(), clean: sent === 0 && waiting <= EXCEPTIONS_LIMIT };
+    // Until the table is loaded the durable checkpoint stays as it is, and what ran meanwhile runs again.
+    const unwritten = this.#intake.loading && this.#occurrences.settledCount > 0;
+    return { progress: this.progress(), clean: sent === 0 && waiting <= EXCEPTIONS_LIMIT && !unwritten };
   }
 
   #mayDispatch(): boolean {

@@ -537,6 +537,17 @@ t.test('a clean stop', async (t) => {
     t.ok(progress.frontier! > NOW + 500);
   });
 
+  t.test('while the table loads it is not clean once something has run', async (t) => {
+    for (const ran of [false, true]) {
+      const { scheduler, time } = setUp();
+      if (ran) scheduler.apply(1, [upsert(intervalRow(1, 60_000, NOW + 10))]);
+      await time.advance(10);
+      const { clean, progress } = await scheduler.stop(time.monotonic() + 8000);
+      t.equal(clean, !ran);
+      t.equal(progress.frontier, null);
+    }
+  });
+
   t.test('when the time runs out, what is left is listed, and it says so', async (t) => {
     const { scheduler, time } = setUp({ answer: 'hold' });
     scheduler.finishLoad();
