@@ -1,4 +1,3 @@
-import type { Readable } from 'node:stream';
 import type { Clock, Timers } from '../clock.ts';
 import type { JobRow } from '../job/job.ts';
 import type { Log } from '../log.ts';
@@ -9,11 +8,12 @@ const FIRST_BACKOFF = 100;
 const LAST_BACKOFF = 5000;
 
 export type LoaderOptions = {
-  /**
-   * Opens a snapshot of the rows whose id is above `afterId`, by ascending id, as a stream of JobRows. `close`
-   * ends the connection.
-   */
-  readonly open: (afterId: number) => Promise<{ rows: Readable; total: number; close: () => void }>;
+  /** Opens a snapshot of the rows whose id is above `afterId`, by ascending id. `close` ends the connection. */
+  readonly open: (afterId: number) => Promise<{
+    readonly total: number;
+    read(onRow: (row: JobRow) => void): Promise<void>;
+    close(): void;
+  }>;
   readonly onRow: (row: JobRow) => void;
   readonly clock: Clock;
   readonly timers: Timers;
@@ -34,14 +34,18 @@ export async function loadTable(options: LoaderOptions): Promise<number> {
   for (;;) {
     const before = position.count;
     try {
-      const { rows, total, close } = await open(position.lastId);
-      const progress = reportProgress(position, total, clock, timers, log);
+      const snapshot = await open(position.lastId);
+      const progress = reportProgress(position, snapshot.total, clock, timers, log);
       try {
-        await drain(rows, options, position);
+        await snapshot.read((row) => {
+          options.onRow(row);
+          position.count++;
+          position.lastId = row.id;
+        });
         return position.count;
       } finally {
         progress.stop();
-        close();
+        snapshot.close();
       }
     } catch (error) {
       if (position.count > before) backoff = FIRST_BACKOFF;
@@ -50,22 +54,6 @@ export async function loadTable(options: LoaderOptions): Promise<number> {
       backoff = Math.min(backoff * 2, LAST_BACKOFF);
     }
   }
-}
-
-function drain(
-  rows: Readable,
-  options: LoaderOptions,
-  position: { count: number; lastId: number },
-): Promise<void> {
-  return new Promise((resolve, reject) => {
-    rows.on('data', (row: JobRow) => {
-      options.onRow(row);
-      position.count++;
-      position.lastId = row.id;
-    });
-    rows.on('end', resolve);
-    rows.on('error', reject);
-  });
 }
 
 function reportProgress(
