@@ -86,6 +86,8 @@ export function createDalga(
       // New connections are refused; what has come is answered.
       const closed = app?.close();
       const clean = (await tenure?.close(deadline)) ?? true;
+      // What is still open now is idle, or has a request that will not end.
+      app?.server.closeAllConnections();
       await closed;
       await reader?.close();
       log.info({ clean }, clean ? 'stopped' : 'stopped before all was settled: some messages may come twice');

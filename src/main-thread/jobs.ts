@@ -40,7 +40,7 @@ export function createJobs({ clock, reader, owner, ownerOrNull }: JobsOptions): 
       const number = await current.coalescer.delete(key);
       if (number === null) return false;
       // Later only what a publisher already had can arrive.
-      await current.acknowledged(number, ACKNOWLEDGE_TIMEOUT);
+      if (number > 0) await current.acknowledged(number, ACKNOWLEDGE_TIMEOUT);
       return true;
     },
   };

@@ -94,7 +94,9 @@ export class Owner {
       timers,
       log,
       post: (changes, reply) => this.#thread.client.post(changes, reply),
-      admit: (row) => this.#admit(row.job.length),
+      admit: (row, previous) => {
+        if (previous === null) this.#admit(row.job.length);
+      },
     });
     this.#checkpoints = createCheckpointWriter({
       session: owned.session,
@@ -162,7 +164,7 @@ export class Owner {
     return released && (stopped?.clean ?? false);
   }
 
-  /** Ends everything at once: another instance owns the table now, or the scheduler has failed. */
+  /** Ends everything at once: another instance owns the table now. */
   async abandon(): Promise<void> {
     this.#checkpoints.stop();
     await Promise.all([

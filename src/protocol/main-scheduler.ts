@@ -88,7 +88,7 @@ export type SchedulerCounters = {
 };
 
 export type SchedulerReport =
-  /** The thread runs, reaches both servers, and waits for `load.start`. */
+  /** The thread runs, and waits for `load.start`. */
   | { readonly type: 'scheduler.started' }
   | { readonly type: 'changes.acknowledged'; readonly number: number }
   | { readonly type: 'progress'; readonly progress: Progress }

@@ -3,15 +3,15 @@ import { Column } from './column.ts';
 /**
  * Occurrences on their way, each in one of these states:
  *
- *   taken -> sent      with a publisher; an outcome will come
- *   taken -> waiting   its route cannot take it now (held back), or its message was refused or lost
- *   waiting -> sent    its route can
+ *   (new) -> waiting   at once sent, or held back in its route's list when that cannot take it now
+ *   waiting -> sent    with a publisher; an outcome will come
  *   sent -> waiting    nacked, lost or unsent, and the job still owes it
  *   sent -> settled    confirmed or returned
  *   sent -> void       superseded or cancelled: the outcome that is still to come changes nothing
  *   waiting -> void    likewise; the record is freed when it comes to the head of its route's list
  *
- * `sent` and `waiting` are unsettled. A record is a row over these columns; a job's records are a linked list from
+ * `sent` and `waiting` are unsettled. A void flight that a publisher has stays in its job's list until its outcome, so
+ * that its time is known to be in flight; one that waited leaves its job at once. A record is a row over these columns; a job's records are a linked list from
  * the arena. When a job is removed its records become void and forget the slot, which guards its reuse.
  */
 export const FlightState = { free: 0, sent: 1, waiting: 2, void: 3 } as const;

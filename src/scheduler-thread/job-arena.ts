@@ -73,7 +73,7 @@ export class JobArena {
     this.#write(slot, row);
   }
 
-  /** Forgets a job; its list of flights must be empty. */
+  /** Forgets a job; none of its flights may name the slot any more. */
   remove(slot: number): void {
     this.#index.remove(this.id.get(slot));
     this.#bytes.free(this.#body.get(slot) >>> 0, this.#bodyLength.get(slot));

@@ -7,6 +7,9 @@ import { PriorityQueue } from './priority-queue.ts';
 import { RecentRuns } from './recent-runs.ts';
 import { noteConfirmed, noteFailed, noteSent, noteUnsent, type RouteState } from './routes.ts';
 
+/** Void flights in a route's list from which on it is swept, when they are the greater part. */
+const SWEEP_AFTER = 64;
+
 /**
  * The occurrences of all jobs: those to come (a job's next one, in the queue), those on their way (flights), and
  * what becomes of each. Every one that came due is counted once: due = confirmed + returned + superseded +
@@ -61,7 +64,8 @@ export class Occurrences {
 
   /**
    * The turn of a job whose next time has come: queues the one after, and makes a flight of the latest time that
-   * is due, which supersedes all that the job has unsettled. @returns the flight, or -1 when that time has run
+   * is due, which supersedes all that the job has unsettled. A flight that waits becomes that one, in its place in
+   * the route's list, so that a job has at most one there. @returns the new flight, or -1 when there is none
    */
   takeTurn(slot: number, now: number): number {
     const { arena, flights, counts } = this;
@@ -70,14 +74,12 @@ export class Occurrences {
     this.queue.set(slot, turn.next);
     counts.due += turn.behind + 1;
     counts.superseded += turn.behind;
-    let behind = turn.behind;
+    let waiting = -1;
     let inFlight = false;
     for (let flight = arena.flight.get(slot); flight !== -1; ) {
       const next = flights.nextOfJob.get(flight);
       if (flights.state.get(flight) === FlightState.waiting) {
-        behind += flights.behind.get(flight) + 1;
-        this.#makeVoid(flight, slot);
-        counts.superseded++;
+        waiting = flight;
       } else if (flights.time.get(flight) === turn.time) {
         inFlight = true;
       } else if (flights.state.get(flight) === FlightState.sent) {
@@ -88,9 +90,15 @@ export class Occurrences {
     }
     if (inFlight || this.#hasRun(slot, turn.time)) {
       counts.due--;
+      if (waiting !== -1) this.#makeVoid(waiting, slot);
+      if (waiting !== -1) counts.superseded++;
       return -1;
     }
-    return this.addFlight(slot, turn.time, behind);
+    if (waiting === -1) return this.addFlight(slot, turn.time, turn.behind);
+    counts.superseded++;
+    flights.behind.set(waiting, flights.behind.get(waiting) + 1 + turn.behind);
+    flights.time.set(waiting, turn.time);
+    return -1;
   }
 
   /** A flight that is neither sent nor in a route's list yet. */
@@ -110,6 +118,7 @@ export class Occurrences {
     if (route.waitingLast === -1) route.waitingFirst = flight;
     else this.flights.nextInList.set(route.waitingLast, flight);
     route.waitingLast = flight;
+    route.waiting++;
     this.#waitingRoutes.add(index);
   }
 
@@ -120,6 +129,7 @@ export class Occurrences {
       const flight = route.waitingFirst;
       if (this.flights.state.get(flight) === FlightState.waiting) return flight;
       this.#unlist(index, route);
+      route.voids--;
       this.#free(flight);
       if (!this.#waitingRoutes.has(index)) return -1;
     }
@@ -185,14 +195,15 @@ export class Occurrences {
       const next = flights.nextOfJob.get(flight);
       const time = flights.time.get(flight);
       if (flights.state.get(flight) === FlightState.void) {
-        if (latestVoid === -1 || time > flights.time.get(latestVoid)) latestVoid = flight;
+        const later = latestVoid === -1 || time > flights.time.get(latestVoid);
+        if (later && arena.owes(slot, time)) latestVoid = flight;
       } else if (!arena.owes(slot, time)) {
         this.#makeVoid(flight, slot);
         this.counts.cancelled++;
       }
       flight = next;
     }
-    if (!newSince || latestVoid === -1 || !arena.owes(slot, flights.time.get(latestVoid))) return;
+    if (!newSince || latestVoid === -1) return;
     flights.setState(latestVoid, FlightState.sent);
     this.counts.due++;
   }
@@ -220,7 +231,7 @@ export class Occurrences {
     for (let flight = arena.flight.get(slot); flight !== -1; ) {
       const next = flights.nextOfJob.get(flight);
       if (flights.state.get(flight) !== FlightState.void) {
-        flights.setState(flight, FlightState.void);
+        this.#makeVoid(flight, slot);
         this.counts.cancelled++;
       }
       flights.slot.set(flight, -1);
@@ -249,11 +260,32 @@ export class Occurrences {
 
   /** A waiting flight leaves its job at once; a sent one stays until its outcome, so that its time is known. */
   #makeVoid(flight: number, slot: number): void {
-    if (this.flights.state.get(flight) === FlightState.waiting) {
-      this.#unlinkFromJob(flight, slot);
-      this.flights.slot.set(flight, -1);
-    }
+    const waiting = this.flights.state.get(flight) === FlightState.waiting;
     this.flights.setState(flight, FlightState.void);
+    if (!waiting) return;
+    this.#unlinkFromJob(flight, slot);
+    this.flights.slot.set(flight, -1);
+    const index = this.flights.route.get(flight);
+    const route = this.arena.routes.get(index);
+    route.voids++;
+    // A list whose head cannot go must not gather void ones for ever.
+    if (route.voids > SWEEP_AFTER && route.voids * 2 > route.waiting) this.#sweep(index, route);
+  }
+
+  /** Takes the void flights out of a route's list. */
+  #sweep(index: number, route: RouteState): void {
+    let flight = route.waitingFirst;
+    route.waitingFirst = -1;
+    route.waitingLast = -1;
+    route.waiting = 0;
+    route.voids = 0;
+    this.#waitingRoutes.delete(index);
+    while (flight !== -1) {
+      const next = this.flights.nextInList.get(flight);
+      if (this.flights.state.get(flight) === FlightState.waiting) this.hold(flight);
+      else this.#free(flight);
+      flight = next;
+    }
   }
 
   /** The job's routing may have changed while the flight waited: it is sent as the job is now. */
@@ -268,6 +300,7 @@ export class Occurrences {
 
   #unlist(index: number, route: RouteState): void {
     route.waitingFirst = this.flights.nextInList.get(route.waitingFirst);
+    route.waiting--;
     if (route.waitingFirst !== -1) return;
     route.waitingLast = -1;
     this.#waitingRoutes.delete(index);

@@ -24,12 +24,17 @@ export type RouteState = {
   /** Flights that wait, oldest first: the first and last of a linked list, -1 when it is empty. */
   waitingFirst: number;
   waitingLast: number;
+  /** Flights in that list, and how many of them are void. */
+  waiting: number;
+  voids: number;
 };
 
 /** ms without a confirm after which a route is limited. */
 const STALL_AFTER = 1000;
 /** What a route that does not go well may have unconfirmed. */
 const STALLED_WINDOW = 16;
+/** What any route may have unconfirmed: one that has just died must not take the places of all others. */
+const ROUTE_WINDOW = 8000;
 /** ms */
 const UNSENT_BACKOFF = 50;
 const FIRST_BACKOFF = 100;
@@ -65,11 +70,6 @@ export class Routes {
     this.#states[index] = undefined;
     this.#free.push(index);
   }
-
-  /** All routes. */
-  *[Symbol.iterator](): Generator<[number, RouteState]> {
-    for (const [index, route] of this.#states.entries()) if (route !== undefined) yield [index, route];
-  }
 }
 
 function newRoute(exchange: string, routingKey: string): RouteState {
@@ -83,6 +83,8 @@ function newRoute(exchange: string, routingKey: string): RouteState {
     retryAt: 0,
     waitingFirst: -1,
     waitingLast: -1,
+    waiting: 0,
+    voids: 0,
   };
 }
 
@@ -90,7 +92,7 @@ function newRoute(exchange: string, routingKey: string): RouteState {
 export function mayTake(route: RouteState, monotonic: number): boolean {
   if (monotonic < route.retryAt) return false;
   const stalled = route.unconfirmed > 0 && monotonic - route.progressAt > STALL_AFTER;
-  return (!stalled && route.failures === 0) || route.unconfirmed < STALLED_WINDOW;
+  return route.unconfirmed < (stalled || route.failures > 0 ? STALLED_WINDOW : ROUTE_WINDOW);
 }
 
 export function noteSent(route: RouteState, monotonic: number): void {

@@ -20,8 +20,12 @@ import { mayTake } from './routes.ts';
 const BATCH_LIMIT = 500;
 /** Batches begun in one go: then the port, the answers and the timers have their turn. */
 const BATCHES_IN_ONE_GO = 4;
+/** While the table loads what is due is looked for this often, ms. */
+const LOAD_WAKE = 10;
 /** Messages that publishers may have unconfirmed in all. */
-const UNCONFIRMED_LIMIT = 20_000;
+const UNCONFIRMED_LIMIT = 100_000;
+/** Turns taken in one go, whether or not their messages can be sent. */
+const TURNS_IN_ONE_GO = 5000;
 
 export type SchedulerOptions = {
   readonly clock: Clock;
@@ -55,12 +59,14 @@ export class Scheduler {
   readonly #intake: Intake;
   readonly #out = new BatchesOut();
   readonly #connected = new Set<number>();
-  readonly #unusable = new Set<string>();
+  /** By exchange: the threads that cannot publish to it. */
+  readonly #unusable = new Map<string, Set<number>>();
   #trustedUntil: number;
   #batchNumber = 0;
   #answersOpen = 0;
   #acknowledged = 0;
   #timer: unknown;
+  #loadTimer: unknown = null;
   #stopping = false;
   #onSettled: (() => void) | null = null;
 
@@ -78,9 +84,14 @@ export class Scheduler {
     this.wake();
   }
 
-  /** Takes in a row of the snapshot. Call `wake` after some. */
+  /** Takes in a row of the snapshot; what is due among them is dispatched while the rest loads. */
   load(row: JobRow): void {
     this.#intake.load(row);
+    if (this.#loadTimer !== null) return;
+    this.#loadTimer = this.#options.timers.set(() => {
+      this.#loadTimer = null;
+      this.wake();
+    }, LOAD_WAKE);
   }
 
   finishLoad(): void {
@@ -96,6 +107,7 @@ export class Scheduler {
   /** Dispatches what is due, and sets the timer for what is next. */
   wake(): void {
     this.#options.timers.clear(this.#timer);
+    if (this.#stopping) return;
     for (let count = 0; this.#mayDispatch(); count++) {
       if (count === BATCHES_IN_ONE_GO) {
         this.#wakeIn(0);
@@ -117,11 +129,10 @@ export class Scheduler {
         break;
       case 'connection.changed':
         if (report.connected) this.#connected.add(report.threadId);
-        else this.#connected.delete(report.threadId);
+        else this.#disconnected(report.threadId);
         break;
       case 'exchange.changed':
-        if (report.usable) this.#unusable.delete(report.exchange);
-        else this.#unusable.add(report.exchange);
+        this.#exchangeChanged(report.exchange, report.threadId, report.usable);
         break;
     }
     this.wake();
@@ -129,7 +140,7 @@ export class Scheduler {
 
   /** A publisher thread has ended: what it had and did not tell the end of may or may not have arrived. */
   loseThread(threadId: number): void {
-    this.#connected.delete(threadId);
+    this.#disconnected(threadId);
     for (const { number, size } of this.#out.of(threadId)) this.#lose(number, size);
     this.wake();
   }
@@ -155,6 +166,7 @@ export class Scheduler {
   /** Takes nothing more, and resolves once nothing is with a publisher, or at the deadline (monotonic ms). */
   async stop(deadline: number): Promise<{ progress: Progress; clean: boolean }> {
     const { timers, clock } = this.#options;
+    const loading = this.#intake.loading;
     this.#stopping = true;
     timers.clear(this.#timer);
     this.#holdDue();
@@ -169,7 +181,7 @@ export class Scheduler {
     }
     const { sent, waiting } = this.#occurrences.flights;
     // Until the table is loaded the durable checkpoint stays as it is, and what ran meanwhile runs again.
-    const unwritten = this.#intake.loading && this.#occurrences.settledCount > 0;
+    const unwritten = loading && this.#occurrences.settledCount > 0;
     return { progress: this.progress(), clean: sent === 0 && waiting <= EXCEPTIONS_LIMIT && !unwritten };
   }
 
@@ -190,7 +202,8 @@ export class Scheduler {
     const taken: number[] = [];
     this.#takeWaiting(taken, now, monotonic);
     const { queue } = this.#occurrences;
-    while (taken.length < BATCH_LIMIT && queue.firstTime <= now) {
+    for (let turns = 0; taken.length < BATCH_LIMIT && queue.firstTime <= now; turns++) {
+      if (turns === TURNS_IN_ONE_GO) break;
       const flight = this.#occurrences.takeTurn(queue.firstSlot, now);
       if (flight === -1) continue;
       if (this.#maySend(this.#occurrences.flights.route.get(flight), monotonic)) {
@@ -207,16 +220,15 @@ export class Scheduler {
     const { queue, flights, waitingRoutes } = this.#occurrences;
     for (const route of waitingRoutes) {
       while (taken.length < BATCH_LIMIT && waitingRoutes.has(route) && this.#maySend(route, monotonic)) {
-        let flight = this.#occurrences.firstWaiting(route);
+        const flight = this.#occurrences.firstWaiting(route);
         if (flight === -1) break;
         const slot = flights.slot.get(flight);
         if (queue.timeOf(slot) <= now) {
-          // The job's next time has come meanwhile: its turn supersedes the one that waits.
-          flight = this.#occurrences.takeTurn(slot, now);
-          if (flight === -1) continue;
-        } else {
-          this.#occurrences.takeWaiting(route);
+          // The job's next time has come meanwhile: its turn makes this one the later run, or void.
+          this.#occurrences.takeTurn(slot, now);
+          continue;
         }
+        this.#occurrences.takeWaiting(route);
         this.#occurrences.markSent(flight, monotonic);
         taken.push(flight);
       }
@@ -233,9 +245,25 @@ export class Scheduler {
     }
   }
 
+  /** What a thread knew of the exchanges goes with its connection. */
+  #disconnected(threadId: number): void {
+    this.#connected.delete(threadId);
+    for (const exchange of [...this.#unusable.keys()]) this.#exchangeChanged(exchange, threadId, true);
+  }
+
+  #exchangeChanged(exchange: string, threadId: number, usable: boolean): void {
+    const threads = this.#unusable.get(exchange) ?? new Set();
+    if (usable) threads.delete(threadId);
+    else threads.add(threadId);
+    if (threads.size === 0) this.#unusable.delete(exchange);
+    else this.#unusable.set(exchange, threads);
+  }
+
   #maySend(index: number, monotonic: number): boolean {
     const route = this.#occurrences.arena.routes.get(index);
-    return mayTake(route, monotonic) && !this.#unusable.has(route.exchange);
+    // A thread that has not met the fault may still be able to publish.
+    const unusable = (this.#unusable.get(route.exchange)?.size ?? 0) >= this.#connected.size;
+    return mayTake(route, monotonic) && !unusable;
   }
 
   async #dispatch(taken: number[]): Promise<void> {

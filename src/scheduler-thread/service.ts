@@ -43,7 +43,7 @@ export class SchedulerService {
     const { init, port, clock, timers, log } = options;
     const returnLog = new ReturnLog(log, clock);
     this.#options = options;
-    // Five reports in the time between two checkpoints keep the durable one younger than that.
+    // A checkpoint is never older than the interval, the age of the report that it is made of included.
     this.#reportInterval = init.config.checkpointInterval / 5;
     this.#scheduler = new Scheduler({
       clock,

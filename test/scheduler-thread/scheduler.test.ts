@@ -482,6 +482,57 @@ t.test('a bad route does not hold up the others', async (t) => {
   t.match(scheduler.progress().counters, { inFlight: 16, heldBack: 84 });
 });
 
+t.test('a route that cannot be used for long costs one record a job', async (t) => {
+  const { scheduler, time, sent } = setUp();
+  scheduler.finishLoad();
+  const exchange = { type: 'exchange.changed', threadId: 1, exchange: '', reason: null } as const;
+  scheduler.hear({ ...exchange, usable: false });
+  scheduler.apply(
+    1,
+    Array.from({ length: 100 }, (_, id) => upsert(intervalRow(id + 1, 1000, NOW + 10 + id))),
+  );
+  for (let round = 0; round < 300; round++) {
+    const id = 1000 + round;
+    scheduler.apply(2 + round * 2, [upsert(intervalRow(id, 60_000, time.now()))]);
+    await time.advance(1000);
+    scheduler.apply(3 + round * 2, [{ op: 'remove', id, version: 2 }]);
+  }
+  t.equal(sent.length, 0);
+  const { due, superseded, cancelled, heldBack } = scheduler.progress().counters;
+  t.same({ heldBack, cancelled }, { heldBack: 100, cancelled: 300 });
+  t.equal(due, superseded + cancelled + heldBack);
+  scheduler.hear({ ...exchange, usable: true });
+  await time.advance(0);
+  t.equal(sent.length, 100, 'one run for each job that is left');
+  t.ok(sent.every(({ missed, time: at }) => missed >= 298 && at > NOW + 298_000));
+});
+
+t.test('an exchange is given up only when no connected thread can use it', async (t) => {
+  const { scheduler, time, sent } = setUp();
+  scheduler.finishLoad();
+  scheduler.hear({ type: 'connection.changed', threadId: 2, connected: true, reason: null, fatal: false });
+  const report = { type: 'exchange.changed', exchange: '', usable: false, reason: null } as const;
+  scheduler.hear({ ...report, threadId: 1 });
+  scheduler.apply(1, [upsert(intervalRow(1, 1000, NOW + 10))]);
+  await time.advance(500);
+  t.equal(sent.length, 1, 'the other one may');
+  scheduler.hear({ ...report, threadId: 2 });
+  await time.advance(2000);
+  t.equal(sent.length, 1);
+  scheduler.hear({ type: 'connection.changed', threadId: 2, connected: false, reason: '', fatal: false });
+  scheduler.hear({ type: 'connection.changed', threadId: 1, connected: false, reason: '', fatal: false });
+  scheduler.hear({ type: 'connection.changed', threadId: 1, connected: true, reason: null, fatal: false });
+  await time.advance(100);
+  t.ok(sent.length > 1, 'what a thread knew goes with its connection');
+});
+
+t.test('what is due while the table loads does not wait for its end', async (t) => {
+  const { scheduler, time, sent } = setUp();
+  scheduler.load(intervalRow(1, 60_000, NOW - 10));
+  await time.advance(20);
+  t.equal(sent.length, 1);
+});
+
 t.test('nothing is taken past the lease', async (t) => {
   const { scheduler, time, sent } = setUp();
   scheduler.finishLoad();

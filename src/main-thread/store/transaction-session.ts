@@ -249,7 +249,7 @@ export class TransactionSession implements OwnerSession {
     }
   }
 
-  /** When nothing else has renewed the lease for a third of it, a transaction of its own does. */
+  /** When nothing else has renewed the lease for a while, a transaction of its own does. */
   #scheduleRenewal(): void {
     const { timers, lease, log } = this.#options;
     timers.clear(this.#renewTimer);
@@ -260,7 +260,7 @@ export class TransactionSession implements OwnerSession {
         log.warn({ err: error }, 'the lease could not be renewed');
         this.#scheduleRenewal();
       });
-    }, lease / 3);
+    }, lease / RENEWALS);
   }
 
   #fence(uncertain: boolean): Fenced {
@@ -272,6 +272,9 @@ export class TransactionSession implements OwnerSession {
     return new Fenced(uncertain);
   }
 }
+
+/** Renewals in one lease: the server ends a session that is silent for half of it. */
+const RENEWALS = 5;
 
 type Work<T> = {
   readonly body: (transaction: Transaction) => Promise<Decision<T>>;
