@@ -76,7 +76,10 @@ export class Owner {
         },
         onLoaded: (jobs, duration) => {
           this.#loaded = true;
-          log.info({ jobs, duration }, `loaded ${jobs} jobs in ${(duration / 1000).toFixed(1)} s`);
+          log.info(
+            { jobs, duration: Math.round(duration) },
+            `loaded ${jobs} jobs in ${(duration / 1000).toFixed(1)} s`,
+          );
         },
         onBroker: (connected, reason) => {
           this.#connected = connected;

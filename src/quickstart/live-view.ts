@@ -90,7 +90,12 @@ function time({ receivedAt }: Arrival): string {
 
 /** A feed's title, or the job itself when someone else has scheduled it (with curl, perhaps). */
 function title(feeds: readonly Feed[], { job }: Arrival): string {
-  return feeds.find(({ url }) => url === job)?.title ?? job;
+  return feeds.find(({ url }) => url === job)?.title ?? printable(job);
+}
+
+/** A job is whatever a client sent: its control characters must not reach the terminal. */
+export function printable(text: string): string {
+  return text.replace(/\p{C}/gu, '\u{fffd}').slice(0, 200);
 }
 
 function commands({ api, feeds }: ViewOptions): string[] {
