@@ -5,7 +5,7 @@ import { type PlainError, StartupError } from './errors.ts';
 
 /** 0: done, or stopped with all settled or listed. */
 const DONE = 0;
-/** 1: a fault while running. */
+/** 1: a fault while running, or an import that refused jobs. */
 const FAULT = 1;
 /** 2: a wrong setting, or a start that was refused. */
 const REFUSED = 2;
@@ -34,6 +34,12 @@ export type CommandLine = ConfigSources & {
   /** Loaded only when they are needed, so that `-h` answers at once. */
   readonly createService: (config: Config) => Promise<Service>;
   readonly createTables: (config: Config) => Promise<void>;
+  /** Copies the original's table. `tell` shows a line at once; the signal ends it before its end. */
+  readonly importTable: (
+    config: Config,
+    original: string,
+    life: { readonly signal: AbortSignal; readonly tell: (line: string) => void },
+  ) => Promise<{ readonly lines: readonly string[]; readonly complete: boolean }>;
 };
 
 /** Does what the flags ask for. Resolves to the exit code when the process is to end. */
@@ -41,7 +47,7 @@ export async function runCommandLine(commandLine: CommandLine): Promise<number> 
   const { stdout, stderr } = commandLine;
   const tell = (lines: readonly string[]) => stderr(lines.map((line) => `dalga: ${line}\n`).join(''));
   try {
-    const { action, config, warnings } = loadConfig(commandLine);
+    const { action, config, warnings, importTable } = loadConfig(commandLine);
     tell(warnings.map((warning) => `warning: ${warning}`));
     switch (action) {
       case 'help':
@@ -54,6 +60,8 @@ export async function runCommandLine(commandLine: CommandLine): Promise<number> 
         await commandLine.createTables(config);
         stdout(`dalga: table ${config.mysql.table} is ready in database ${config.mysql.database}\n`);
         return DONE;
+      case 'import-table':
+        return await importJobs(config, importTable!, commandLine, tell);
       case 'serve':
         return await serve(config, commandLine, tell);
     }
@@ -69,6 +77,31 @@ export async function runCommandLine(commandLine: CommandLine): Promise<number> 
     tell([`unexpected fault: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`]);
     return FAULT;
   }
+}
+
+/**
+ * The import's life. The first signal ends it after the batch that runs, and so that nobody has to wait for its
+ * lease; a second one ends it at once.
+ */
+async function importJobs(
+  config: Config,
+  original: string,
+  { importTable, onSignal, stdout }: CommandLine,
+  tell: (lines: readonly string[]) => void,
+): Promise<number> {
+  const abort = new AbortController();
+  const [signalledAgain, signalAgain] = milestone<number>();
+  onSignal(() => {
+    if (abort.signal.aborted) signalAgain(FAULT);
+    abort.abort(new StartupError('ended before all was taken; what was taken stays: run the import again'));
+  });
+  const live = async () => {
+    const life = { signal: abort.signal, tell: (line: string) => tell([line]) };
+    const { lines, complete } = await importTable(config, original, life);
+    stdout(lines.map((line) => `dalga: ${line}\n`).join(''));
+    return complete ? DONE : FAULT;
+  };
+  return Promise.race([live(), signalledAgain]);
 }
 
 /**

@@ -76,6 +76,8 @@ export type ConfigSources = {
 
 export type LoadedConfig = {
   readonly action: Action;
+  /** The table to import from, for that action alone. */
+  readonly importTable?: string;
   readonly config: Config;
   readonly warnings: readonly string[];
 };
@@ -105,7 +107,13 @@ export function loadConfig({ env, args, readFile = readText }: ConfigSources): L
   const warnings = unknownVariables(env);
   if ('errors' in values) throw new ConfigError([...errors, ...values.errors], warnings);
   if (errors.length > 0) throw new ConfigError(errors, warnings);
-  return { action: flags.action, config: toConfig(values), warnings };
+  const { action, importTable } = flags;
+  return {
+    action,
+    ...(importTable === undefined ? {} : { importTable }),
+    config: toConfig(values),
+    warnings,
+  };
 }
 
 function defaults(): { config: Config; warnings: readonly string[] } {

@@ -26,6 +26,10 @@ const exitCode = await runCommandLine({
     const { createTables } = await import('./main-thread/store/schema-check.ts');
     await createTables(config.mysql);
   },
+  importTable: async (config, original, life) => {
+    const { importTable } = await import('./main-thread/import/import-table.ts');
+    return importTable({ config, original, ...life });
+  },
 });
 
 // What still runs, a thread that does not stop for one, is not waited for: the exit code is decided.

@@ -70,6 +70,24 @@ t.test('what to do', async (t) => {
   for (const [args, action] of cases) t.equal(parseFlags(args).action, action, args.join(' '));
 });
 
+t.test('-import-table takes the name of a table', async (t) => {
+  const spellings = [
+    ['-import-table', 'old'],
+    ['--import-table=old'],
+    ['-create-table', '-import-table=old'],
+  ];
+  for (const args of spellings)
+    t.match(parseFlags(args), { action: 'import-table', importTable: 'old', errors: [] }, args.join(' '));
+  t.match(parseFlags(['-import-table=old', '-h']), { action: 'help', importTable: undefined });
+  const needs = '-import-table needs a value (a value that begins with a dash: -import-table=VALUE)';
+  t.strictSame(parseFlags(['-import-table']).errors, [needs]);
+  t.strictSame(parseFlags(['-import-table', '-debug']).errors, [needs]);
+  t.strictSame(parseFlags(['-import-table=']).errors, ['-import-table needs the name of a table']);
+  t.strictSame(parseFlags(['-import-tabel', 'x']).errors, [
+    'unknown flag -import-tabel, did you mean -import-table?',
+  ]);
+});
+
 t.test('what is refused', async (t) => {
   const cases: [string[], string[]][] = [
     [['-mysql-hots', 'db'], ['unknown flag -mysql-hots, did you mean -mysql-host?']],
@@ -127,5 +145,6 @@ t.test('the help text names every setting with its variable and default, in 92 c
     t.ok(told.startsWith(`${name}, default ${setting.default === '' ? 'empty' : setting.default}`), told);
     if (setting.secret) t.ok(lines.some((line) => line.includes(`${name}_FILE`)));
   }
-  for (const flag of ['create-table', 'h', 'version']) t.ok(lines.includes(`  -${flag}`), flag);
+  for (const flag of ['create-table', 'import-table TABLE', 'h', 'version'])
+    t.ok(lines.includes(`  -${flag}`), flag);
 });

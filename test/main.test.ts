@@ -65,6 +65,7 @@ function stage(args: string[] = [], options: { timers?: Timers; env?: Record<str
   const listening = deferred<void>();
   const closing = deferred<void>();
   const tables = deferred<void>();
+  const imported = deferred<{ lines: string[]; complete: boolean }>();
   const told = { stdout: '', stderr: '' };
   let listener = () => {};
   const exitCode = runCommandLine({
@@ -91,12 +92,17 @@ function stage(args: string[] = [], options: { timers?: Timers; env?: Record<str
       },
     }),
     createTables: () => tables.promise,
+    importTable: (_config, original, { signal, tell }) => {
+      tell(`importing ${original}`);
+      signal.addEventListener('abort', () => imported.reject(signal.reason));
+      return imported.promise;
+    },
   });
   const signal = async () => {
     await listening.promise;
     listener();
   };
-  return { exitCode, told, started, failed, closed, closing, tables, signal };
+  return { exitCode, told, started, failed, closed, closing, tables, imported, signal };
 }
 
 t.test('a signal stops the service cleanly', async (t) => {
@@ -198,4 +204,25 @@ t.test('-create-table creates the tables and ends', async (t) => {
   refused.tables.reject(new StartupError('no right to create tables'));
   t.equal(await refused.exitCode, 2);
   t.equal(refused.told.stderr, 'dalga: no right to create tables\n');
+});
+
+t.test('-import-table reports what it took, and ends with 1 when jobs were refused', async (t) => {
+  for (const complete of [true, false]) {
+    const { exitCode, told, imported } = stage(['-import-table', 'old_jobs']);
+    imported.resolve({ lines: ['refused: one', 'import of old_jobs'], complete });
+    t.equal(await exitCode, complete ? 0 : 1);
+    t.strictSame(told, {
+      stdout: 'dalga: refused: one\ndalga: import of old_jobs\n',
+      stderr: 'dalga: importing old_jobs\n',
+    });
+  }
+  const refused = stage(['-import-table=old_jobs']);
+  refused.imported.reject(new StartupError('no such table'));
+  t.equal(await refused.exitCode, 2);
+  t.equal(refused.told.stderr, 'dalga: importing old_jobs\ndalga: no such table\n');
+
+  const broken = stage(['-import-table=old_jobs']);
+  await broken.signal();
+  t.equal(await broken.exitCode, 2);
+  t.match(broken.told.stderr, /\ndalga: ended before all was taken; .* run the import again\n$/);
 });

@@ -37,8 +37,8 @@ export function helpText(version: string): string {
   lines.push(
     '',
     ...wrapped(
-      'Exit codes: 0 done, or stopped cleanly; 1 a fault while running; 2 a wrong setting, or a start that was ' +
-        'refused; 3 the time for a clean stop ran out.',
+      'Exit codes: 0 done, or stopped cleanly; 1 a fault while running, or an import that refused jobs; 2 a wrong ' +
+        'setting, or a start that was refused; 3 the time for a clean stop ran out.',
       '',
     ),
   );

@@ -4,14 +4,17 @@ import { fileForm, flagOf, settingNames, settings } from './settings.ts';
 /** Flags that say what to do instead of serving. */
 export const actionFlags = {
   'create-table': 'Create or upgrade the tables and end',
+  'import-table TABLE': 'Copy the jobs of an original Dalga from its TABLE (or DATABASE.TABLE) and end',
   h: 'Print this text and end (also -help)',
   version: 'Print the version and end',
 } as const;
 
-export type Action = 'serve' | 'create-table' | 'help' | 'version';
+export type Action = 'serve' | 'create-table' | 'import-table' | 'help' | 'version';
 
 export type Flags = {
   readonly action: Action;
+  /** The table to import from, for that action alone. */
+  readonly importTable?: string;
   /** By the variable that the flag stands for, in the environment's notation. */
   readonly values: ReadonlyMap<string, string>;
   readonly errors: readonly string[];
@@ -30,7 +33,9 @@ const actions = new Map<string, Action>([
   ['help', 'help'],
   ['version', 'version'],
 ]);
-const known = [...valueFlags.keys(), ...booleanFlags.keys(), ...actions.keys()];
+/** An action that takes a value, which belongs to no setting. */
+const IMPORT_TABLE = 'import-table';
+const known = [...valueFlags.keys(), ...booleanFlags.keys(), ...actions.keys(), IMPORT_TABLE];
 
 /**
  * Reads flags in the spellings of Go's flag package, which the original used: one dash or two, and a value behind
@@ -41,6 +46,12 @@ export function parseFlags(args: readonly string[]): Flags {
   const values = new Map<string, string>();
   const errors: string[] = [];
   const asked = new Set<Action>();
+  let importTable: string | undefined;
+  const take = (name: string, variable: string | undefined, value: string) => {
+    if (variable !== undefined) values.set(variable, value);
+    else if (value === '') errors.push(`-${name} needs the name of a table`);
+    else importTable = value;
+  };
 
   for (let index = 0; index < args.length; index++) {
     const match = /^--?([A-Za-z][^=]*)(?:=(.*))?$/s.exec(args[index]!);
@@ -63,27 +74,29 @@ export function parseFlags(args: readonly string[]): Flags {
         errors.push(`-${name} takes its value behind an equals sign: -${name}=${next}`);
         index++;
       }
-    } else if (variable === undefined) {
+    } else if (variable === undefined && name !== IMPORT_TABLE) {
       const meant = nearest(name, known);
       errors.push(`unknown flag -${shown(name)}${meant === undefined ? '' : `, did you mean -${meant}?`}`);
       // What follows was most likely meant to be its value.
       if (given === undefined && next !== undefined && !next.startsWith('-')) index++;
     } else if (given !== undefined) {
-      values.set(variable, given);
+      take(name, variable, given);
     } else if (next === undefined || looksLikeFlag(next)) {
       errors.push(`-${name} needs a value (a value that begins with a dash: -${name}=VALUE)`);
       if (next !== undefined && !isKnown(next)) index++;
     } else {
-      values.set(variable, next);
+      take(name, variable, next);
       index++;
     }
   }
-  return { action: firstAsked(asked), values, errors };
+  if (importTable !== undefined) asked.add('import-table');
+  const action = firstAsked(asked);
+  return { action, values, errors, ...(action === 'import-table' ? { importTable: importTable! } : {}) };
 }
 
 /** Help wins over all, since it is what somebody asks for who does not get on. */
 function firstAsked(asked: ReadonlySet<Action>): Action {
-  for (const action of ['help', 'version', 'create-table'] as const) {
+  for (const action of ['help', 'version', 'import-table', 'create-table'] as const) {
     if (asked.has(action)) return action;
   }
   return 'serve';

@@ -145,6 +145,7 @@ function define(sql: string): Statement {
   return { sql, values: [] };
 }
 
-function newTag(): string {
+/** Four random characters that stand first in every message_id. */
+export function newTag(): string {
   return Array.from({ length: 4 }, () => TAG_ALPHABET[randomInt(TAG_ALPHABET.length)]).join('');
 }

@@ -76,6 +76,12 @@ export function stateStatements(tableName: string) {
       values: [PARTITION],
     }),
 
+    /** From here on message_ids begin with another tag. */
+    renewTag: (epoch: number, tag: string): Statement => ({
+      sql: `UPDATE ${state} SET tag = ? WHERE partition_id = ? AND epoch = ?`,
+      values: [tag, PARTITION, epoch],
+    }),
+
     /** @param lease ms */
     takeOver: (epoch: number, { id, host, address }: InstanceName, lease: number): Statement => ({
       sql:

@@ -5,6 +5,7 @@ import {
   readVersion,
   recordMigration,
 } from '../../src/database/migrations.ts';
+import { originalStatements, parseOriginalTable, waitForReader } from '../../src/database/original-table.ts';
 import { stateStatements } from '../../src/database/state-statements.ts';
 import {
   estimateJobs,
@@ -59,6 +60,12 @@ function everyStatement(table: string): Statement[] {
     state.write(1, { ...write, checkpoint: { watermark: 1, exceptions } }),
     state.release(1, { batch: 1, checkpoint: null }),
     state.release(1, { batch: 1, checkpoint: { watermark: 1, exceptions } }),
+    state.renewTag(1, 'abcd'),
+    ...['old', 'jobs.old-table'].flatMap((original) => {
+      const { columns, count, read } = originalStatements(parseOriginalTable(original));
+      return [columns(), count(), read()];
+    }),
+    waitForReader(1),
     ...[state.register(name), state.unregister('a'), state.expire(1), state.standbys(1)],
   ];
 }
@@ -91,4 +98,11 @@ t.test('a table name is quoted, and anything else is refused', async (t) => {
   t.equal(quoteTable('my-jobs', '_state'), '`my-jobs_state`');
   for (const table of ['', 'a`b', 'a.b', 'a b', 'x'.repeat(51), "a'b"])
     t.throws(() => quoteTable(table), RangeError);
+});
+
+t.test('the name of a table to import is one or two parts, and anything else is refused', async (t) => {
+  t.strictSame(parseOriginalTable('jobs'), { database: null, table: 'jobs' });
+  t.strictSame(parseOriginalTable('old db.my jobs'), { database: 'old db', table: 'my jobs' });
+  for (const name of ['', '.', 'a.', '.a', 'a.b.c', 'a`b', 'a?', 'a\0', 'x'.repeat(65)])
+    t.throws(() => parseOriginalTable(name), RangeError);
 });
