@@ -5,6 +5,8 @@ import { type PlainError, StartupError } from './errors.ts';
 import { createLog, type Log } from './log.ts';
 import { createApp } from './main-thread/http/app.ts';
 import { createJobs } from './main-thread/jobs.ts';
+import { memoryLimit } from './main-thread/memory.ts';
+import { createMetrics, startingData } from './main-thread/metrics.ts';
 import { createJobReader } from './main-thread/store/job-reader.ts';
 import { checkTables, createTables } from './main-thread/store/schema-check.ts';
 import { Tenure } from './main-thread/tenure.ts';
@@ -62,6 +64,7 @@ export function createDalga(
           alive: () => Promise.resolve(tenure?.alive() ?? true),
           readiness: () => tenure?.readiness() ?? { ready: false, reasons: { ownership: 'starting' } },
         },
+        metrics: createMetrics(() => tenure?.metrics() ?? startingData(memoryLimit(config.memoryLimit))),
         clock,
         bodyLimit: config.http.bodyLimit,
         logger: log,

@@ -28,3 +28,9 @@ export type Health = {
   alive(): Promise<boolean>;
   readiness(): Readiness;
 };
+
+export type Metrics = {
+  readonly contentType: string;
+  /** All metrics, in Prometheus' text format. */
+  text(): Promise<string>;
+};

@@ -32,6 +32,10 @@ export type OwnerOptions = {
   /** Bytes that jobs may take in memory. */
   readonly memoryLimit: number;
   readonly onFailed: (error: PlainError, startup: boolean) => void;
+  /** The scheduler has reported. */
+  readonly onCounters: (counters: SchedulerCounters) => void;
+  /** So many requests were carried out by one transaction. */
+  readonly onBatch: (requests: number) => void;
 };
 
 /**
@@ -71,6 +75,7 @@ export class Owner {
         onProgress: (progress) => {
           this.#reportedAt = clock.monotonic();
           this.#counters = progress.counters;
+          options.onCounters(progress.counters);
           this.coalescer.settled(progress.settledJobs);
           this.#checkpoints.report(progress);
         },
@@ -100,6 +105,7 @@ export class Owner {
       admit: (row, previous) => {
         if (previous === null) this.#admit(row.job.length);
       },
+      onBatch: options.onBatch,
     });
     this.#checkpoints = createCheckpointWriter({
       session: owned.session,
@@ -118,6 +124,15 @@ export class Owner {
 
   get counters(): SchedulerCounters | null {
     return this.#counters;
+  }
+
+  get epoch(): number {
+    return this.#options.owned.epoch;
+  }
+
+  /** ms from the durable watermark to now. */
+  get watermarkAge(): number {
+    return Math.max(this.#options.clock.now() - this.#gate.durable.watermark, 0);
   }
 
   /** What keeps it from being ready. */

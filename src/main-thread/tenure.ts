@@ -7,7 +7,9 @@ import type { Log } from '../log.ts';
 import type { Readiness } from './job-service.ts';
 import { refuseWrites } from './jobs.ts';
 import { memoryLimit } from './memory.ts';
+import type { MetricsData } from './metric-definitions.ts';
 import { Owner } from './owner.ts';
+import { SchedulerTotals } from './scheduler-totals.ts';
 import { acquireOwnership, type OwnerInfo } from './store/ownership.ts';
 
 /** How often the clock is compared with the wall clock, ms. */
@@ -47,6 +49,9 @@ export class Tenure {
   #ownerElsewhere: OwnerInfo | null = null;
   #mysqlReason: string | null = null;
   #trustedUntil = 0;
+  /** These count over all tenures of this process. */
+  readonly #totals = new SchedulerTotals();
+  readonly #counts = { mysqlReconnects: 0, writeBatches: 0, writeRequests: 0 };
   #running: Promise<void> = Promise.resolve();
   #disciplineTimer: unknown;
 
@@ -79,6 +84,20 @@ export class Tenure {
     if (this.#state !== 'owner') reasons.ownership = this.#refusal().message;
     if (this.#mysqlReason !== null) reasons.mysql = this.#mysqlReason;
     return { ready: Object.keys(reasons).length === 0, reasons };
+  }
+
+  metrics(): MetricsData {
+    const owner = this.#owner;
+    return {
+      lease: this.#state,
+      epoch: owner?.epoch ?? null,
+      ready: this.readiness().ready,
+      watermarkAge: owner?.watermarkAge ?? null,
+      memoryLimit: memoryLimit(this.#options.config.memoryLimit),
+      mysqlConnected: this.#mysqlReason === null && this.#state !== 'starting',
+      ...this.#counts,
+      scheduler: this.#totals.read(),
+    };
   }
 
   /** The clean stop. @param deadline monotonic ms. @returns whether all was settled or listed */
@@ -134,6 +153,11 @@ export class Tenure {
         trustedUntil: this.#trustedUntil,
         memoryLimit: memoryLimit(config.memoryLimit),
         onFailed: this.#options.onFailed,
+        onCounters: this.#totals.begin(),
+        onBatch: (requests) => {
+          this.#counts.writeBatches++;
+          this.#counts.writeRequests += requests;
+        },
       });
       this.#state = 'owner';
     } catch (error) {
@@ -154,7 +178,10 @@ export class Tenure {
     this.#options.log.error('another instance has taken the table over: this one stops publishing and waits');
     this.#state = 'starting';
     this.#owner = null;
-    this.#running = owner.abandon().then(() => this.#run({ first: false }));
+    this.#running = owner.abandon().then(() => {
+      this.#totals.end();
+      return this.#run({ first: false });
+    });
     await this.#running;
   }
 
@@ -165,8 +192,10 @@ export class Tenure {
 
   #noteMysql(reason: string | null): void {
     this.#mysqlReason = reason;
-    if (reason === null) this.#options.log.info('MySQL is back');
-    else this.#options.log.warn(`MySQL is away: ${reason}`);
+    if (reason === null) {
+      this.#counts.mysqlReconnects++;
+      this.#options.log.info('MySQL is back');
+    } else this.#options.log.warn(`MySQL is away: ${reason}`);
   }
 
   #discipline(): void {

@@ -1,6 +1,7 @@
 import type { Config } from '../config.ts';
 import type { PlainError } from '../errors.ts';
 import type { JobRow, SettledJob } from '../job/job.ts';
+import type { Lateness } from './lateness.ts';
 
 /**
  * All that crosses the port between the main thread and the scheduler thread. Main sends commands, the scheduler
@@ -72,6 +73,8 @@ export type SchedulerCounters = {
   readonly jobs: number;
   /** Bytes that the arena takes now. */
   readonly arenaBytes: number;
+  /** Jobs whose time has come and that were not taken yet, now or up to a second ago. */
+  readonly dueNow: number;
   /** Occurrences that came due: confirmed + returned + superseded + cancelled + in flight + held back. */
   readonly due: number;
   readonly dispatched: number;
@@ -81,10 +84,18 @@ export type SchedulerCounters = {
   readonly lost: number;
   readonly superseded: number;
   readonly cancelled: number;
+  /** Durable exceptions that were due at the start: the last owner may have sent them already. */
+  readonly recovered: number;
   /** Occurrences with a publisher now. */
   readonly inFlight: number;
   /** Occurrences that wait for their route now. */
   readonly heldBack: number;
+  /** Publisher threads that are connected to RabbitMQ now. */
+  readonly connections: number;
+  /** Connections to RabbitMQ that were made in the place of lost ones. */
+  readonly reconnects: number;
+  /** Of all messages that were written to a socket. */
+  readonly lateness: Lateness;
 };
 
 export type SchedulerReport =

@@ -85,6 +85,7 @@ export class Intake {
     for (const time of this.#exceptions.get(arena.id.get(slot)) ?? []) {
       if (time >= this.#watermark || !arena.owes(slot, time)) continue;
       counts.due++;
+      counts.recovered++;
       this.#occurrences.hold(this.#occurrences.addFlight(slot, time, 0));
       held = true;
     }

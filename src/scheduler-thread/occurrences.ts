@@ -29,6 +29,7 @@ export class Occurrences {
     lost: 0,
     superseded: 0,
     cancelled: 0,
+    recovered: 0,
   };
   /** Messages that a publisher has and has not told the end of, those that are void among them. */
   unconfirmed = 0;

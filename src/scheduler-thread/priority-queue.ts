@@ -39,6 +39,11 @@ export class PriorityQueue {
     return place === -1 ? Number.POSITIVE_INFINITY : this.#times.get(place);
   }
 
+  /** How many slots are due at or before a time, Unix ms; it takes as long as there are many. */
+  countUntil(time: number): number {
+    return this.#countFrom(0, time);
+  }
+
   /** Queues the slot, or moves it, to a due time; Infinity removes it. */
   set(slot: number, time: number): void {
     this.#places.reserve(slot + 1);
@@ -58,6 +63,14 @@ export class PriorityQueue {
 
   remove(slot: number): void {
     this.set(slot, Number.POSITIVE_INFINITY);
+  }
+
+  /** Children are never due before their parent: below one that is not due there is nothing to count. */
+  #countFrom(place: number, time: number): number {
+    if (place >= this.#size || this.#times.get(place) > time) return 0;
+    let count = 1;
+    for (let child = place * 4 + 1; child <= place * 4 + 4; child++) count += this.#countFrom(child, time);
+    return count;
   }
 
   #removeAt(slot: number, place: number): void {

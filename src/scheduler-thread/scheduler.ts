@@ -11,8 +11,11 @@ import {
 } from '../protocol/scheduler-publisher.ts';
 import { buildBatch } from './batch-builder.ts';
 import { BatchesOut } from './batches-out.ts';
+import { Connections } from './connections.ts';
+import { DueCount } from './due-count.ts';
 import { computeFrontier } from './frontier.ts';
 import { Intake } from './intake.ts';
+import { LatenessCount } from './lateness-count.ts';
 import { Occurrences } from './occurrences.ts';
 import { mayTake } from './routes.ts';
 
@@ -58,9 +61,11 @@ export class Scheduler {
   readonly #occurrences: Occurrences;
   readonly #intake: Intake;
   readonly #out = new BatchesOut();
-  readonly #connected = new Set<number>();
+  readonly #connected = new Connections();
   /** By exchange: the threads that cannot publish to it. */
   readonly #unusable = new Map<string, Set<number>>();
+  readonly #lateness = new LatenessCount();
+  readonly #dueCount = new DueCount();
   #trustedUntil: number;
   #batchNumber = 0;
   #answersOpen = 0;
@@ -278,11 +283,14 @@ export class Scheduler {
       now,
       misfireAfter,
     });
+    // The batch's own array goes to the publisher.
+    const times = message.times.slice();
     this.#out.add(number, taken);
     this.#answersOpen++;
     try {
       const answer = await this.#options.publish(message);
       this.#out.answered(number, answer.threadId);
+      this.#lateness.note(times, answer.writtenAt);
       for (const [position, outcome] of answer.outcomes.entries()) {
         if (outcome !== Outcome.pending) this.#settle(number, position, outcome as OutcomeCode);
       }
@@ -333,13 +341,18 @@ export class Scheduler {
   }
 
   #counters(): SchedulerCounters {
+    const { clock } = this.#options;
     const { arena, queue, flights, counts } = this.#occurrences;
     return {
       ...counts,
       jobs: arena.size,
       arenaBytes: arena.bytes + queue.bytes,
+      dueNow: this.#dueCount.read(queue, clock.now(), clock.monotonic()),
       inFlight: flights.sent,
       heldBack: flights.waiting,
+      connections: this.#connected.size,
+      reconnects: this.#connected.reconnects,
+      lateness: this.#lateness.read(),
     };
   }
 }

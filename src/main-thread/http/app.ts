@@ -2,7 +2,7 @@ import { type FastifyInstance, type FastifyRequest, fastify } from 'fastify';
 import type { Logger } from 'pino';
 import type { Clock } from '../../clock.ts';
 import { DalgaError } from '../../errors.ts';
-import type { Health, JobService } from '../job-service.ts';
+import type { Health, JobService, Metrics } from '../job-service.ts';
 import { type AllowedMethods, collectAllowedMethods } from './allowed-methods.ts';
 import { addBodyParsers, announcesBody } from './body.ts';
 import { answerClientError, endWith, methodNotAllowed } from './client-error.ts';
@@ -12,6 +12,7 @@ import { sendProblem, toRefusal } from './problem.ts';
 import { splitTarget } from './request-target.ts';
 import { addHealthRoutes } from './routes/health.ts';
 import { addJobRoutes } from './routes/jobs.ts';
+import { addMetricsRoute } from './routes/metrics.ts';
 
 /**
  * Bytes of request line and headers together. A job of 20,000 bytes is up to 60,000 characters of path; Node's
@@ -32,6 +33,7 @@ const ANY_METHOD = 'DELETE, GET, HEAD, POST, PUT';
 export type AppOptions = {
   readonly jobs: JobService;
   readonly health: Health;
+  readonly metrics: Metrics;
   readonly clock?: Clock;
   /** Bytes. */
   readonly bodyLimit: number;
@@ -41,7 +43,14 @@ export type AppOptions = {
 };
 
 /** The HTTP API, not listening yet. Every refusal is a problem of the catalogue (RFC 9457). */
-export function createApp({ jobs, health, bodyLimit, logger, version }: AppOptions): FastifyInstance {
+export function createApp({
+  jobs,
+  health,
+  metrics,
+  bodyLimit,
+  logger,
+  version,
+}: AppOptions): FastifyInstance {
   const app: FastifyInstance = fastify({
     bodyLimit,
     http: {
@@ -116,6 +125,7 @@ export function createApp({ jobs, health, bodyLimit, logger, version }: AppOptio
     await collectSchemas(scope, version);
     addJobRoutes(scope, jobs);
     addHealthRoutes(scope, health);
+    addMetricsRoute(scope, metrics);
     await serveDocument(scope);
   });
   return app;

@@ -236,6 +236,20 @@ export const readinessSchema = {
   },
 };
 
+export const metricsSchema = {
+  operationId: 'getMetrics',
+  tags: ['service'],
+  summary: 'Metrics for Prometheus',
+  description: "In Prometheus' text format; the README has a table of them.",
+  response: {
+    200: {
+      description: 'All metrics, of this moment',
+      content: { 'text/plain; version=0.0.4; charset=utf-8': { schema: { type: 'string' } } },
+    },
+    ...problems(ANYWHERE),
+  },
+};
+
 export const documentSchema = {
   operationId: 'getOpenapi',
   tags: ['service'],

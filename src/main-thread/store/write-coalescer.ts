@@ -30,6 +30,8 @@ export type CoalescerOptions = {
   readonly post: (changes: readonly JobChange[], reply: boolean) => number;
   /** Refuses (throws DalgaError insufficient_memory) a row that does not fit; called while planning, may repeat. */
   readonly admit?: (row: JobRow, previous: JobRow | null) => void;
+  /** A transaction has carried out so many requests. */
+  readonly onBatch?: (requests: number) => void;
 };
 
 /** Each promise rejects with a DalgaError of the catalogue; then nothing was written, but for outcome_unknown. */
@@ -217,6 +219,7 @@ class Coalescer implements WriteCoalescer {
       );
       gate.committed(stamp, number);
     }
+    this.#options.onBatch?.(batch.length);
     for (const [index, waiting] of batch.entries()) this.#answer(waiting, answers[index]!, number);
   }
 

@@ -93,6 +93,9 @@ export type Served = {
 
 export const BODY_LIMIT = 4096;
 
+/** What `/metrics` answers. */
+export const METRICS = 'dalga_jobs 1\n';
+
 /** An app on a real socket, with jobs in memory. */
 export async function serve(t: Test, options: Partial<AppOptions> = {}): Promise<Served> {
   const jobs = new FakeJobs();
@@ -100,6 +103,7 @@ export async function serve(t: Test, options: Partial<AppOptions> = {}): Promise
   const app = createApp({
     jobs,
     health: { alive: async () => true, readiness: () => ({ ready: true, reasons: {} }) },
+    metrics: { contentType: 'text/plain; version=0.0.4; charset=utf-8', text: async () => METRICS },
     bodyLimit: BODY_LIMIT,
     logger: { error: (entry: unknown) => errors.push(entry) },
     version: '1.2.3',

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { connect } from 'node:net';
 import t from 'tap';
-import { serve } from './harness.ts';
+import { METRICS, serve } from './harness.ts';
 
 t.test('/healthz', async (t) => {
   let alive: () => Promise<boolean> = async () => true;
@@ -38,6 +38,17 @@ type Operation = {
   responses: Record<string, { description: string; content?: Record<string, unknown> }>;
 };
 
+t.test('/metrics', async (t) => {
+  const { ask } = await serve(t);
+  const answer = await ask({ path: '/metrics' });
+  t.match(answer, { status: 200, text: METRICS });
+  t.match(answer.headers, {
+    'content-type': 'text/plain; version=0.0.4; charset=utf-8',
+    'cache-control': 'no-store',
+  });
+  t.match(await ask({ path: '/metrics', method: 'POST' }), { status: 405, headers: { allow: 'GET, HEAD' } });
+});
+
 t.test('the OpenAPI document', async (t) => {
   const { ask } = await serve(t);
   const answer = await ask({ path: '/openapi.json' });
@@ -52,6 +63,7 @@ t.test('the OpenAPI document', async (t) => {
     'DELETE /jobs/{routing_key}/{job}',
     'GET /healthz',
     'GET /jobs/{routing_key}/{job}',
+    'GET /metrics',
     'GET /openapi.json',
     'GET /readyz',
     'POST /jobs/{routing_key}/{job}',
