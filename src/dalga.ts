@@ -1,12 +1,14 @@
 import type { FastifyInstance } from 'fastify';
-import { SlewedClock, systemTimers } from './clock.ts';
+import { SlewedClock, systemTimers, type Timers } from './clock.ts';
 import type { Config } from './config.ts';
+import type { Connect } from './database/session.ts';
 import { type PlainError, StartupError } from './errors.ts';
 import { createLog, type Log } from './log.ts';
 import { createApp } from './main-thread/http/app.ts';
 import { createJobs } from './main-thread/jobs.ts';
 import { memoryLimit } from './main-thread/memory.ts';
 import { createMetrics, startingData } from './main-thread/metrics.ts';
+import type { StartScheduler } from './main-thread/scheduler-client.ts';
 import { createJobReader } from './main-thread/store/job-reader.ts';
 import { checkTables, createTables } from './main-thread/store/schema-check.ts';
 import { Tenure } from './main-thread/tenure.ts';
@@ -27,13 +29,19 @@ export type Dalga = {
   close(): Promise<boolean>;
 };
 
+/** What it touches of the world; each has its real one by default. */
+export type DalgaDeps = {
+  readonly log?: Log;
+  readonly clock?: SlewedClock;
+  readonly timers?: Timers;
+  /** Opens the owner's sessions with MySQL. */
+  readonly connect?: Connect;
+  readonly startScheduler?: StartScheduler;
+};
+
 /** The composition root: the main thread's parts, put together. */
-export function createDalga(
-  config: Config,
-  { log = createLog('main', config.debug) }: { log?: Log } = {},
-): Dalga {
-  const clock = new SlewedClock();
-  const timers = systemTimers;
+export function createDalga(config: Config, deps: DalgaDeps = {}): Dalga {
+  const { log = createLog('main', config.debug), clock = new SlewedClock(), timers = systemTimers } = deps;
   let fail: (failure: Failure) => void;
   const failed = new Promise<Failure>((resolve) => {
     fail = resolve;
@@ -78,6 +86,8 @@ export function createDalga(
         timers,
         log,
         address,
+        connect: deps.connect,
+        startScheduler: deps.startScheduler,
         onFailed: (error, startup) => fail({ error, startup }),
       });
       tenure.start();

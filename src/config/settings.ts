@@ -111,7 +111,7 @@ export const settings = {
   DALGA_DEBUG: { type: 'boolean', default: 'false', description: 'Log at level debug' },
   DALGA_LEASE: {
     type: 'quantity',
-    quantity: { unit: 'time', minimum: '2s', maximum: '10m' },
+    quantity: { unit: 'time', minimum: '1s', maximum: '10m' },
     default: '5s',
     description: 'How long the owner of the table may be silent before a standby takes over',
   },

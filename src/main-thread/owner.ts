@@ -3,7 +3,7 @@ import type { Config } from '../config.ts';
 import { DalgaError, type PlainError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { SchedulerCounters } from '../protocol/main-scheduler.ts';
-import { type SchedulerThread, startSchedulerThread } from './scheduler-client.ts';
+import type { SchedulerThread, StartScheduler } from './scheduler-client.ts';
 import { type CheckpointWriter, createCheckpointWriter } from './store/checkpoint.ts';
 import type { Owned } from './store/ownership.ts';
 import { WatermarkGate } from './store/watermark-gate.ts';
@@ -27,6 +27,7 @@ export type OwnerOptions = {
   readonly clock: Clock;
   readonly timers: Timers;
   readonly log: Log;
+  readonly startScheduler: StartScheduler;
   /** Monotonic ms. */
   readonly trustedUntil: number;
   /** Bytes that jobs may take in memory. */
@@ -61,7 +62,7 @@ export class Owner {
       { watermark: owned.watermark, exceptions: owned.exceptions },
       Math.max(owned.stamp, owned.watermark),
     );
-    this.#thread = startSchedulerThread(
+    this.#thread = options.startScheduler(
       {
         config,
         tag: owned.tag,

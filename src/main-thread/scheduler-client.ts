@@ -20,11 +20,12 @@ export type SchedulerEvents = {
   onFailed(error: PlainError, startup: boolean): void;
 };
 
-type Port = TypedPort<SchedulerCommand, SchedulerReport>;
+/** Main's end of the port. */
+export type SchedulerPort = TypedPort<SchedulerCommand, SchedulerReport>;
 
 /** Main's end of the port to the scheduler thread. */
 export class SchedulerClient {
-  readonly #port: Port;
+  readonly #port: SchedulerPort;
   readonly #events: SchedulerEvents;
   readonly #timers: Timers;
   readonly #waiting = new Map<number, () => void>();
@@ -32,7 +33,7 @@ export class SchedulerClient {
   #onStopped: ((stopped: { progress: Progress; clean: boolean }) => void) | null = null;
   #failed = false;
 
-  constructor(port: Port, events: SchedulerEvents, timers: Timers) {
+  constructor(port: SchedulerPort, events: SchedulerEvents, timers: Timers) {
     this.#port = port;
     this.#events = events;
     this.#timers = timers;
@@ -131,19 +132,36 @@ export type SchedulerThread = {
   terminate(grace: number): Promise<void>;
 };
 
-/** Starts the scheduler thread. */
+/** Starts a scheduler, as a thread or otherwise. */
+export type StartScheduler = (
+  init: SchedulerInit,
+  events: SchedulerEvents,
+  timers: Timers,
+) => SchedulerThread;
+
+/** tsc does not rewrite the extension in a URL, so this names the compiled file. */
+const ENTRY = new URL('../scheduler-thread/thread.js', import.meta.url);
+
+/**
+ * Starts the scheduler thread.
+ *
+ * @param entry the thread's compiled entry
+ * @param wrapPort what main's end of the port goes through
+ */
 export function startSchedulerThread(
   init: SchedulerInit,
   events: SchedulerEvents,
   timers: Timers,
+  entry: URL = ENTRY,
+  wrapPort: (port: SchedulerPort) => SchedulerPort = (port) => port,
 ): SchedulerThread {
   const { port1, port2 } = new MessageChannel();
-  const worker = new Worker(new URL('../scheduler-thread/thread.js', import.meta.url), {
+  const worker = new Worker(entry, {
     name: 'scheduler',
     workerData: { init, port: port2 },
     transferList: [port2],
   });
-  const client = new SchedulerClient(typedPort(port1), events, timers);
+  const client = new SchedulerClient(wrapPort(typedPort(port1)), events, timers);
   let ending = false;
   let exited = false;
   worker.on('error', (error) => client.fail(toPlainError(error)));

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { SlewedClock, Timers } from '../clock.ts';
 import type { Config } from '../config.ts';
+import type { Connect } from '../database/session.ts';
 import { type DalgaError, type PlainError, StartupError, toPlainError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { Readiness } from './job-service.ts';
@@ -9,6 +10,7 @@ import { refuseWrites } from './jobs.ts';
 import { memoryLimit } from './memory.ts';
 import type { MetricsData } from './metric-definitions.ts';
 import { Owner } from './owner.ts';
+import { type StartScheduler, startSchedulerThread } from './scheduler-client.ts';
 import { SchedulerTotals } from './scheduler-totals.ts';
 import { acquireOwnership, type OwnerInfo } from './store/ownership.ts';
 
@@ -37,6 +39,12 @@ export type TenureOptions = {
   readonly log: Log;
   /** The address that HTTP is bound to. */
   readonly address: string;
+  /** How the owner's sessions with MySQL are opened; the real ones by default. */
+  readonly connect?: Connect | undefined;
+  /** How the scheduler is started; as a thread by default. */
+  readonly startScheduler?: StartScheduler | undefined;
+  /** 0 to 1, for the jitter of backoffs. */
+  readonly random?: (() => number) | undefined;
   /** The process cannot go on. */
   readonly onFailed: (error: PlainError, startup: boolean) => void;
 };
@@ -113,7 +121,7 @@ export class Tenure {
 
   /** @param first an instance that has served does not give up when MySQL is away */
   async #run({ first }: { first: boolean }): Promise<void> {
-    const { config, clock, timers, log, address } = this.#options;
+    const { config, clock, timers, log, address, connect, startScheduler, random } = this.#options;
     const instance = { id: randomUUID(), host: hostname(), address };
     try {
       const owned = await acquireOwnership(
@@ -123,6 +131,8 @@ export class Tenure {
           clock,
           timers,
           log,
+          connect,
+          random,
           onTrusted: (until) => {
             this.#trustedUntil = until;
             this.#owner?.trust(until);
@@ -150,6 +160,7 @@ export class Tenure {
         clock,
         timers,
         log,
+        startScheduler: startScheduler ?? startSchedulerThread,
         trustedUntil: this.#trustedUntil,
         memoryLimit: memoryLimit(config.memoryLimit),
         onFailed: this.#options.onFailed,

@@ -17,7 +17,9 @@ export type OwnershipOptions = {
   readonly instance: Instance;
   readonly clock: Clock;
   readonly timers?: Timers;
-  readonly connect?: Connect;
+  readonly connect?: Connect | undefined;
+  /** 0 to 1, for the jitter of backoffs. */
+  readonly random?: (() => number) | undefined;
   readonly log: StoreLog;
   /** The lease was renewed: it may be trusted until then (monotonic ms; Infinity while there is no standby). */
   readonly onTrusted: (until: number) => void;
@@ -100,6 +102,7 @@ function ownerSession(
   return new TransactionSession({
     ...{ mysql: config.mysql, lease: config.lease, withoutLease: config.withoutLease },
     ...{ owner: instance.id, epoch, session, connect, clock, timers, log, onTrusted, onFenced },
+    random: options.random ?? Math.random,
     onServerClock: options.onServerClock ?? (() => {}),
     onConnection: options.onConnection ?? (() => {}),
   });
