@@ -4,7 +4,7 @@
  * how long the lease may be trusted, is judged by the monotonic one.
  */
 export type Clock = {
-  /** Unix time, ms (may have a fraction); never goes back. */
+  /** Unix time, ms (may have a fraction); goes back only when a step back was confirmed (see `SlewedClock`). */
   now(): number;
   /** Monotonic time, ms, common to all threads of this process. */
   monotonic(): number;
@@ -37,14 +37,22 @@ const SLEW_LIMIT = 0.5;
 /** A difference is worked off over about this time, ms. */
 const SLEW_TIME = 10_000;
 
-export type WallAdjustment =
-  | { readonly kind: 'slewed'; readonly difference: number }
-  | { readonly kind: 'step-refused'; readonly difference: number };
+/** What `discipline` did about a difference (ms: the wall clock's time minus this clock's). */
+export type WallAdjustment = {
+  readonly kind: 'slewed' | 'stepped' | 'step-refused';
+  readonly difference: number;
+};
+
+/** MySQL's clock (Unix ms), and the monotonic time (ms) at which this process read it. */
+export type ServerReading = { readonly time: number; readonly monotonic: number };
 
 /**
  * A clock that advances with the monotonic clock and is slewed towards the wall clock whenever `discipline` is
- * called, so that a wall clock that is set never makes an occurrence run twice or not at all. A difference of
- * more than `STEP_LIMIT` is told, and not followed.
+ * called, so that a wall clock that is set never makes an occurrence run twice or not at all (invariant 7).
+ *
+ *   in step   -> disputed   the wall clock is more than `STEP_LIMIT` away: not followed
+ *   disputed  -> in step    it came back; or a reading of MySQL's clock that is younger than the step shows the
+ *                           same time as the wall clock: then the step is followed, back as well as forwards
  */
 export class SlewedClock implements Clock {
   readonly #wall: () => number;
@@ -52,6 +60,8 @@ export class SlewedClock implements Clock {
   #anchor: number;
   #value: number;
   #rate = 1;
+  /** Monotonic ms when the wall clock was first seen to be too far away; null while it is not. */
+  #disputedAt: number | null = null;
 
   constructor(wall: () => number = Date.now, monotonic: () => number = monotonicNow) {
     this.#wall = wall;
@@ -68,16 +78,32 @@ export class SlewedClock implements Clock {
     return this.#monotonic();
   }
 
-  /** Compares with the wall clock and sets the rate at which the difference (ms) is worked off. */
-  discipline(): WallAdjustment {
+  /**
+   * Compares with the wall clock and sets the rate at which the difference (ms) is worked off.
+   *
+   * @param server the last reading of MySQL's clock, null when there is none
+   */
+  discipline(server: ServerReading | null): WallAdjustment {
     this.#reanchor();
-    const difference = this.#wall() - this.#value;
+    const wall = this.#wall();
+    const difference = wall - this.#value;
     if (Math.abs(difference) > STEP_LIMIT) {
       this.#rate = 1;
-      return { kind: 'step-refused', difference };
+      this.#disputedAt ??= this.#anchor;
+      if (!this.#isConfirmed(wall, server)) return { kind: 'step-refused', difference };
+      this.#disputedAt = null;
+      this.#value = wall;
+      return { kind: 'stepped', difference };
     }
+    this.#disputedAt = null;
     this.#rate = 1 + Math.min(Math.max(difference / SLEW_TIME, -SLEW_LIMIT), SLEW_LIMIT);
     return { kind: 'slewed', difference };
+  }
+
+  /** A reading from before the step says nothing of it. */
+  #isConfirmed(wall: number, server: ServerReading | null): boolean {
+    if (server === null || server.monotonic < this.#disputedAt!) return false;
+    return Math.abs(server.time + (this.#anchor - server.monotonic) - wall) <= STEP_LIMIT;
   }
 
   #reanchor(): void {
@@ -87,7 +113,7 @@ export class SlewedClock implements Clock {
   }
 }
 
-/** The clock of a thread that is told the offset by another one. It never goes back either. */
+/** The clock of a thread that is told the offset by another one. It goes back by a step only. */
 export class OffsetClock implements Clock {
   #offset: number;
   #last = 0;
@@ -96,8 +122,10 @@ export class OffsetClock implements Clock {
     this.#offset = offset;
   }
 
-  setOffset(offset: number): void {
+  /** @param stepped the other clock was stepped: this one goes back where that one did */
+  setOffset(offset: number, stepped: boolean): void {
     this.#offset = offset;
+    if (stepped) this.#last = 0;
   }
 
   now(): number {

@@ -34,20 +34,25 @@ export type CommandLine = ConfigSources & {
   /** Loaded only when they are needed, so that `-h` answers at once. */
   readonly createService: (config: Config) => Promise<Service>;
   readonly createTables: (config: Config) => Promise<void>;
-  /** Copies the original's table. `tell` shows a line at once; the signal ends it before its end. */
-  readonly importTable: (
-    config: Config,
-    original: string,
-    life: { readonly signal: AbortSignal; readonly tell: (line: string) => void },
-  ) => Promise<{ readonly lines: readonly string[]; readonly complete: boolean }>;
+  /** Copies the original's table. */
+  readonly importTable: (config: Config, original: string, life: Life) => Promise<Report>;
+  /** @param time RFC 3339 */
+  readonly resetWatermark: (config: Config, time: string, life: Life) => Promise<Report>;
+  readonly renewTag: (config: Config, life: Life) => Promise<Report>;
 };
+
+/** `tell` shows a line at once; the signal ends the work before its end. */
+type Life = { readonly signal: AbortSignal; readonly tell: (line: string) => void };
+
+/** What a work on the table has to say at its end; `complete`: nothing was refused. */
+type Report = { readonly lines: readonly string[]; readonly complete: boolean };
 
 /** Does what the flags ask for. Resolves to the exit code when the process is to end. */
 export async function runCommandLine(commandLine: CommandLine): Promise<number> {
   const { stdout, stderr } = commandLine;
   const tell = (lines: readonly string[]) => stderr(lines.map((line) => `dalga: ${line}\n`).join(''));
   try {
-    const { action, config, warnings, importTable } = loadConfig(commandLine);
+    const { action, config, warnings, argument } = loadConfig(commandLine);
     tell(warnings.map((warning) => `warning: ${warning}`));
     switch (action) {
       case 'help':
@@ -61,7 +66,17 @@ export async function runCommandLine(commandLine: CommandLine): Promise<number> 
         stdout(`dalga: table ${config.mysql.table} is ready in database ${config.mysql.database}\n`);
         return DONE;
       case 'import-table':
-        return await importJobs(config, importTable!, commandLine, tell);
+        return await work(commandLine, tell, 'ended before all was taken; what was taken stays', (life) =>
+          commandLine.importTable(config, argument!, life),
+        );
+      case 'reset-watermark':
+        return await work(commandLine, tell, 'ended before the watermark was set', (life) =>
+          commandLine.resetWatermark(config, argument!, life),
+        );
+      case 'new-tag':
+        return await work(commandLine, tell, 'ended before the tag was made', (life) =>
+          commandLine.renewTag(config, life),
+        );
       case 'serve':
         return await serve(config, commandLine, tell);
     }
@@ -80,24 +95,23 @@ export async function runCommandLine(commandLine: CommandLine): Promise<number> 
 }
 
 /**
- * The import's life. The first signal ends it after the batch that runs, and so that nobody has to wait for its
- * lease; a second one ends it at once.
+ * The life of a work on the table. The first signal ends it after the batch that runs, and so that nobody has to
+ * wait for its lease; a second one ends it at once.
  */
-async function importJobs(
-  config: Config,
-  original: string,
-  { importTable, onSignal, stdout }: CommandLine,
+async function work(
+  { onSignal, stdout }: CommandLine,
   tell: (lines: readonly string[]) => void,
+  ended: string,
+  begin: (life: Life) => Promise<Report>,
 ): Promise<number> {
   const abort = new AbortController();
   const [signalledAgain, signalAgain] = milestone<number>();
   onSignal(() => {
     if (abort.signal.aborted) signalAgain(FAULT);
-    abort.abort(new StartupError('ended before all was taken; what was taken stays: run the import again'));
+    abort.abort(new StartupError(`${ended}: run it again`));
   });
   const live = async () => {
-    const life = { signal: abort.signal, tell: (line: string) => tell([line]) };
-    const { lines, complete } = await importTable(config, original, life);
+    const { lines, complete } = await begin({ signal: abort.signal, tell: (line) => tell([line]) });
     stdout(lines.map((line) => `dalga: ${line}\n`).join(''));
     return complete ? DONE : FAULT;
   };

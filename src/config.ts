@@ -76,8 +76,8 @@ export type ConfigSources = {
 
 export type LoadedConfig = {
   readonly action: Action;
-  /** The table to import from, for that action alone. */
-  readonly importTable?: string;
+  /** The value of the action's own flag. */
+  readonly argument?: string;
   readonly config: Config;
   readonly warnings: readonly string[];
 };
@@ -107,10 +107,10 @@ export function loadConfig({ env, args, readFile = readText }: ConfigSources): L
   const warnings = unknownVariables(env);
   if ('errors' in values) throw new ConfigError([...errors, ...values.errors], warnings);
   if (errors.length > 0) throw new ConfigError(errors, warnings);
-  const { action, importTable } = flags;
+  const { action, argument } = flags;
   return {
     action,
-    ...(importTable === undefined ? {} : { importTable }),
+    ...(argument === undefined ? {} : { argument }),
     config: toConfig(values),
     warnings,
   };

@@ -30,6 +30,14 @@ const exitCode = await runCommandLine({
     const { importTable } = await import('./main-thread/import/import-table.ts');
     return importTable({ config, original, ...life });
   },
+  resetWatermark: async (config, time, life) => {
+    const { resetWatermark } = await import('./main-thread/repair.ts');
+    return resetWatermark(config, time, life);
+  },
+  renewTag: async (config, life) => {
+    const { renewTag } = await import('./main-thread/repair.ts');
+    return renewTag(config, life);
+  },
 });
 
 // What still runs, a thread that does not stop for one, is not waited for: the exit code is decided.

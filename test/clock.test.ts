@@ -19,7 +19,7 @@ t.test('it follows the wall clock', async (t) => {
   const { pass, clock } = setUp();
   pass(1234);
   t.equal(clock.now(), 1_800_000_001_234);
-  t.same(clock.discipline(), { kind: 'slewed', difference: 0 });
+  t.same(clock.discipline(null), { kind: 'slewed', difference: 0 });
 });
 
 t.test('a difference is worked off, without going back and without a jump', async (t) => {
@@ -28,7 +28,7 @@ t.test('a difference is worked off, without going back and without a jump', asyn
     time.wall += difference;
     let before = clock.now();
     for (let second = 0; second < 300; second++) {
-      clock.discipline();
+      clock.discipline(null);
       pass(1000);
       const advance = clock.now() - before;
       if (advance < 499 || advance > 1501) t.fail(`${advance} ms in a second`);
@@ -38,21 +38,54 @@ t.test('a difference is worked off, without going back and without a jump', asyn
   }
 });
 
+t.test('a step is followed only when a younger reading of MySQL shows it too', async (t) => {
+  for (const step of [-3_600_000, 86_400_000, 170 * 365 * 86_400_000, -170 * 365 * 86_400_000]) {
+    const { time, pass, clock } = setUp();
+    const before = { time: time.wall, monotonic: time.monotonic };
+    time.wall += step;
+    t.same(clock.discipline(before), { kind: 'step-refused', difference: step }, 'a reading from before it');
+    pass(1000);
+    const elsewhere = { time: time.wall - step, monotonic: time.monotonic };
+    t.equal(clock.discipline(elsewhere).kind, 'step-refused', 'a server that does not show it');
+    const younger = { time: time.wall + 40_000, monotonic: time.monotonic };
+    pass(1000);
+    t.same(clock.discipline(younger), { kind: 'stepped', difference: step });
+    t.equal(clock.now(), time.wall);
+    pass(500);
+    t.equal(clock.now(), time.wall);
+    t.same(clock.discipline(younger), { kind: 'slewed', difference: 0 });
+  }
+});
+
+t.test('a wall clock that comes back ends the dispute', async (t) => {
+  const { time, pass, clock } = setUp();
+  time.wall += 100_000;
+  t.equal(clock.discipline(null).kind, 'step-refused');
+  const reading = { time: time.wall, monotonic: time.monotonic };
+  time.wall -= 100_000;
+  t.equal(clock.discipline(null).kind, 'slewed');
+  pass(1000);
+  time.wall += 100_000;
+  t.equal(clock.discipline(reading).kind, 'step-refused', 'a reading from before the second step');
+});
+
 t.test('a step is told and not followed', async (t) => {
   for (const difference of [-3_600_000, 60_001, 170 * 365 * 86_400_000]) {
     const { time, pass, clock } = setUp();
     time.wall += difference;
-    t.same(clock.discipline(), { kind: 'step-refused', difference });
+    t.same(clock.discipline(null), { kind: 'step-refused', difference });
     pass(10_000);
     t.equal(clock.now(), 1_800_000_010_000);
   }
 });
 
-t.test('a clock that is told its offset never goes back', async (t) => {
+t.test('a clock that is told its offset goes back by a step only', async (t) => {
   const clock = new OffsetClock(1_800_000_000_000);
   const before = clock.now();
-  clock.setOffset(1_700_000_000_000);
+  clock.setOffset(1_700_000_000_000, false);
   t.equal(clock.now(), before);
-  clock.setOffset(1_900_000_000_000);
+  clock.setOffset(1_700_000_000_000, true);
+  t.ok(clock.now() < before);
+  clock.setOffset(1_900_000_000_000, false);
   t.ok(clock.now() > before);
 });

@@ -70,6 +70,15 @@ t.test('what to do', async (t) => {
   for (const [args, action] of cases) t.equal(parseFlags(args).action, action, args.join(' '));
 });
 
+t.test('-reset-watermark takes a time, -new-tag nothing', async (t) => {
+  const time = '2026-01-31T12:00:00Z';
+  t.match(parseFlags(['-reset-watermark', time]), { action: 'reset-watermark', argument: time, errors: [] });
+  t.strictSame(parseFlags(['-reset-watermark=']).errors, [
+    '-reset-watermark needs a time such as 2026-01-31T12:00:00Z',
+  ]);
+  t.match(parseFlags(['-new-tag']), { action: 'new-tag', argument: undefined, errors: [] });
+});
+
 t.test('-import-table takes the name of a table', async (t) => {
   const spellings = [
     ['-import-table', 'old'],
@@ -77,8 +86,8 @@ t.test('-import-table takes the name of a table', async (t) => {
     ['-create-table', '-import-table=old'],
   ];
   for (const args of spellings)
-    t.match(parseFlags(args), { action: 'import-table', importTable: 'old', errors: [] }, args.join(' '));
-  t.match(parseFlags(['-import-table=old', '-h']), { action: 'help', importTable: undefined });
+    t.match(parseFlags(args), { action: 'import-table', argument: 'old', errors: [] }, args.join(' '));
+  t.match(parseFlags(['-import-table=old', '-h']), { action: 'help', argument: undefined });
   const needs = '-import-table needs a value (a value that begins with a dash: -import-table=VALUE)';
   t.strictSame(parseFlags(['-import-table']).errors, [needs]);
   t.strictSame(parseFlags(['-import-table', '-debug']).errors, [needs]);
@@ -145,6 +154,13 @@ t.test('the help text names every setting with its variable and default, in 92 c
     t.ok(told.startsWith(`${name}, default ${setting.default === '' ? 'empty' : setting.default}`), told);
     if (setting.secret) t.ok(lines.some((line) => line.includes(`${name}_FILE`)));
   }
-  for (const flag of ['create-table', 'import-table TABLE', 'h', 'version'])
+  for (const flag of [
+    'create-table',
+    'import-table TABLE',
+    'reset-watermark TIME',
+    'new-tag',
+    'h',
+    'version',
+  ])
     t.ok(lines.includes(`  -${flag}`), flag);
 });

@@ -97,6 +97,8 @@ function stage(args: string[] = [], options: { timers?: Timers; env?: Record<str
       signal.addEventListener('abort', () => imported.reject(signal.reason));
       return imported.promise;
     },
+    resetWatermark: async (_config, time) => ({ lines: [`set to ${time}`], complete: true }),
+    renewTag: async () => ({ lines: ['a tag'], complete: true }),
   });
   const signal = async () => {
     await listening.promise;
@@ -206,6 +208,15 @@ t.test('-create-table creates the tables and ends', async (t) => {
   t.equal(refused.told.stderr, 'dalga: no right to create tables\n');
 });
 
+t.test('-reset-watermark and -new-tag report what they did', async (t) => {
+  const reset = stage(['-reset-watermark', '2026-01-31T12:00:00Z']);
+  t.equal(await reset.exitCode, 0);
+  t.equal(reset.told.stdout, 'dalga: set to 2026-01-31T12:00:00Z\n');
+  const tag = stage(['-new-tag']);
+  t.equal(await tag.exitCode, 0);
+  t.equal(tag.told.stdout, 'dalga: a tag\n');
+});
+
 t.test('-import-table reports what it took, and ends with 1 when jobs were refused', async (t) => {
   for (const complete of [true, false]) {
     const { exitCode, told, imported } = stage(['-import-table', 'old_jobs']);
@@ -224,5 +235,5 @@ t.test('-import-table reports what it took, and ends with 1 when jobs were refus
   const broken = stage(['-import-table=old_jobs']);
   await broken.signal();
   t.equal(await broken.exitCode, 2);
-  t.match(broken.told.stderr, /\ndalga: ended before all was taken; .* run the import again\n$/);
+  t.match(broken.told.stderr, /\ndalga: ended before all was taken; .* run it again\n$/);
 });

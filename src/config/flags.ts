@@ -5,16 +5,28 @@ import { fileForm, flagOf, settingNames, settings } from './settings.ts';
 export const actionFlags = {
   'create-table': 'Create or upgrade the tables and end',
   'import-table TABLE': 'Copy the jobs of an original Dalga from its TABLE (or DATABASE.TABLE) and end',
+  'reset-watermark TIME':
+    'Let the next start run what was scheduled from TIME on, such as 2026-01-31T12:00:00Z, and end: for a table ' +
+    'whose watermark is ahead of the clock',
+  'new-tag':
+    'Begin all message_ids anew and end: for a table that was restored from a dump, beside the original',
   h: 'Print this text and end (also -help)',
   version: 'Print the version and end',
 } as const;
 
-export type Action = 'serve' | 'create-table' | 'import-table' | 'help' | 'version';
+export type Action =
+  | 'serve'
+  | 'create-table'
+  | 'import-table'
+  | 'reset-watermark'
+  | 'new-tag'
+  | 'help'
+  | 'version';
 
 export type Flags = {
   readonly action: Action;
-  /** The table to import from, for that action alone. */
-  readonly importTable?: string;
+  /** The value of the action's own flag: the table to import from, or the watermark. */
+  readonly argument?: string;
   /** By the variable that the flag stands for, in the environment's notation. */
   readonly values: ReadonlyMap<string, string>;
   readonly errors: readonly string[];
@@ -29,13 +41,17 @@ for (const name of settingNames) {
 }
 const actions = new Map<string, Action>([
   ['create-table', 'create-table'],
+  ['new-tag', 'new-tag'],
   ['h', 'help'],
   ['help', 'help'],
   ['version', 'version'],
 ]);
-/** An action that takes a value, which belongs to no setting. */
-const IMPORT_TABLE = 'import-table';
-const known = [...valueFlags.keys(), ...booleanFlags.keys(), ...actions.keys(), IMPORT_TABLE];
+/** Actions that take a value, which belongs to no setting, and what it is. */
+const valueActions = new Map<string, string>([
+  ['import-table', 'the name of a table'],
+  ['reset-watermark', 'a time such as 2026-01-31T12:00:00Z'],
+] satisfies [Action, string][]);
+const known = [...valueFlags.keys(), ...booleanFlags.keys(), ...actions.keys(), ...valueActions.keys()];
 
 /**
  * Reads flags in the spellings of Go's flag package, which the original used: one dash or two, and a value behind
@@ -46,11 +62,11 @@ export function parseFlags(args: readonly string[]): Flags {
   const values = new Map<string, string>();
   const errors: string[] = [];
   const asked = new Set<Action>();
-  let importTable: string | undefined;
+  const argumentOf = new Map<Action, string>();
   const take = (name: string, variable: string | undefined, value: string) => {
     if (variable !== undefined) values.set(variable, value);
-    else if (value === '') errors.push(`-${name} needs the name of a table`);
-    else importTable = value;
+    else if (value === '') errors.push(`-${name} needs ${valueActions.get(name)}`);
+    else argumentOf.set(name as Action, value);
   };
 
   for (let index = 0; index < args.length; index++) {
@@ -74,7 +90,7 @@ export function parseFlags(args: readonly string[]): Flags {
         errors.push(`-${name} takes its value behind an equals sign: -${name}=${next}`);
         index++;
       }
-    } else if (variable === undefined && name !== IMPORT_TABLE) {
+    } else if (variable === undefined && !valueActions.has(name)) {
       const meant = nearest(name, known);
       errors.push(`unknown flag -${shown(name)}${meant === undefined ? '' : `, did you mean -${meant}?`}`);
       // What follows was most likely meant to be its value.
@@ -89,17 +105,16 @@ export function parseFlags(args: readonly string[]): Flags {
       index++;
     }
   }
-  if (importTable !== undefined) asked.add('import-table');
+  for (const asking of argumentOf.keys()) asked.add(asking);
   const action = firstAsked(asked);
-  return { action, values, errors, ...(action === 'import-table' ? { importTable: importTable! } : {}) };
+  const argument = argumentOf.get(action);
+  return { action, values, errors, ...(argument === undefined ? {} : { argument }) };
 }
 
 /** Help wins over all, since it is what somebody asks for who does not get on. */
 function firstAsked(asked: ReadonlySet<Action>): Action {
-  for (const action of ['help', 'version', 'import-table', 'create-table'] as const) {
-    if (asked.has(action)) return action;
-  }
-  return 'serve';
+  const order = ['help', 'version', 'reset-watermark', 'new-tag', 'import-table', 'create-table'] as const;
+  return order.find((action) => asked.has(action)) ?? 'serve';
 }
 
 function looksLikeFlag(argument: string): boolean {

@@ -82,6 +82,12 @@ export function stateStatements(tableName: string) {
       values: [tag, PARTITION, epoch],
     }),
 
+    /** Stamps begin anew there, so that none is ahead of the clock; what was unsettled stays listed. @param time Unix ms */
+    resetWatermark: (epoch: number, time: number): Statement => ({
+      sql: `UPDATE ${state} SET watermark = ?, stamp = ? WHERE partition_id = ? AND epoch = ?`,
+      values: [time, time, PARTITION, epoch],
+    }),
+
     /** @param lease ms */
     takeOver: (epoch: number, { id, host, address }: InstanceName, lease: number): Statement => ({
       sql:

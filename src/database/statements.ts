@@ -97,6 +97,12 @@ export function jobStatements(tableName: string) {
       values: [],
     }),
 
+    /** One row: how many jobs were planned after a time. @param time Unix ms */
+    plannedAfter: (time: number): Statement => ({
+      sql: `SELECT COUNT(*) FROM ${table} WHERE since > ?`,
+      values: [time],
+    }),
+
     /** Writes rows whole, new ones and changed ones alike. */
     upsert: (rows: readonly { readonly hash: Uint8Array; readonly row: JobRow }[]): Statement => ({
       sql:

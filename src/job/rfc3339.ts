@@ -10,12 +10,15 @@ const RULE =
 const END_OF_TIME = Date.UTC(10000, 0, 1);
 
 /**
- * Parses first_run (RFC 3339) into Unix ms; digits beyond the millisecond are cut. A leap second is refused, since
+ * Parses a time (RFC 3339) into Unix ms; digits beyond the millisecond are cut. A leap second is refused, since
  * Unix time has none, and so is a time before 1970: it is what a client sends that never set its time.
  *
+ * @param parameter what the message names
  * @throws DalgaError invalid_parameter
  */
-export function parseFirstRun(text: string): number {
+export function parseTime(parameter: string, text: string): number {
+  const invalid = (rule: string) =>
+    new DalgaError('invalid_parameter', `${parameter} ${rule}`, { parameter });
   const match = TIME.exec(text);
   if (match === null) throw invalid(explain(text));
   const [, year, month, day, hour, minute, second, fraction = '', sign, zoneHour = '0', zoneMinute = '0'] =
@@ -45,8 +48,4 @@ function explain(text: string): string {
   }
   if (/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?$/.test(text)) return `${RULE}: the zone is missing`;
   return RULE;
-}
-
-function invalid(rule: string): DalgaError {
-  return new DalgaError('invalid_parameter', `first_run ${rule}`, { parameter: 'first_run' });
 }

@@ -153,8 +153,8 @@ export class Owner {
     this.#thread.client.trust(until);
   }
 
-  adjustClock(offset: number): void {
-    this.#thread.client.adjustClock(offset);
+  adjustClock(offset: number, stepped: boolean): void {
+    this.#thread.client.adjustClock(offset, stepped);
   }
 
   /**

@@ -68,8 +68,8 @@ export class SchedulerClient {
     this.#port.send({ type: 'lease.trusted', until });
   }
 
-  adjustClock(offset: number): void {
-    this.#port.send({ type: 'clock.adjusted', offset });
+  adjustClock(offset: number, stepped: boolean): void {
+    this.#port.send({ type: 'clock.adjusted', offset, stepped });
   }
 
   load(): void {

@@ -1,9 +1,16 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
-import type { SlewedClock, Timers } from '../clock.ts';
+import {
+  type ServerReading,
+  type SlewedClock,
+  STEP_LIMIT,
+  type Timers,
+  type WallAdjustment,
+} from '../clock.ts';
 import type { Config } from '../config.ts';
 import type { Connect } from '../database/session.ts';
 import { type DalgaError, type PlainError, StartupError, toPlainError } from '../errors.ts';
+import { formatTime } from '../job/rfc3339.ts';
 import type { Log } from '../log.ts';
 import type { Readiness } from './job-service.ts';
 import { refuseWrites } from './jobs.ts';
@@ -62,6 +69,8 @@ export class Tenure {
   readonly #counts = { mysqlReconnects: 0, writeBatches: 0, writeRequests: 0 };
   #running: Promise<void> = Promise.resolve();
   #disciplineTimer: unknown;
+  #serverClock: ServerReading | null = null;
+  #stepRefused = false;
 
   constructor(options: TenureOptions) {
     this.#options = options;
@@ -137,6 +146,9 @@ export class Tenure {
             this.#trustedUntil = until;
             this.#owner?.trust(until);
           },
+          onServerClock: (reading) => {
+            this.#serverClock = reading;
+          },
           onFenced: () => void this.#loseOwnership(),
           onConnection: (reason) => this.#noteMysql(reason),
         },
@@ -151,6 +163,11 @@ export class Tenure {
       );
       if (this.#abort.signal.aborted) {
         await owned.session.release(null);
+        return;
+      }
+      if (owned.watermark > clock.now() + STEP_LIMIT) {
+        await owned.session.release(null);
+        this.#options.onFailed(toPlainError(watermarkAhead(owned.watermark, clock.now(), config)), true);
         return;
       }
       log.info({ epoch: owned.epoch, watermark: owned.watermark }, 'this instance owns the table');
@@ -210,14 +227,39 @@ export class Tenure {
   }
 
   #discipline(): void {
-    const { clock, timers, log } = this.#options;
-    const adjustment = clock.discipline();
-    if (adjustment.kind === 'step-refused') {
-      log.warn({ difference: adjustment.difference }, 'the wall clock has stepped: not followed');
-    }
-    this.#owner?.adjustClock(clock.now() - clock.monotonic());
+    const { clock, timers } = this.#options;
+    const adjustment = clock.discipline(this.#serverClock);
+    this.#tellStep(adjustment);
+    this.#owner?.adjustClock(clock.now() - clock.monotonic(), adjustment.kind === 'stepped');
     this.#disciplineTimer = timers.set(() => this.#discipline(), DISCIPLINE_INTERVAL);
   }
+
+  /** Once for each change of state. */
+  #tellStep({ kind, difference }: WallAdjustment): void {
+    const { log } = this.#options;
+    const by = `${Math.abs(difference / 1000).toFixed(0)} s ${difference > 0 ? 'ahead' : 'back'}`;
+    if (kind === 'step-refused') {
+      if (!this.#stepRefused)
+        log.error(
+          { difference },
+          `the wall clock has stepped ${by}, and MySQL's has not: it is not followed; set this machine's clock right`,
+        );
+    } else if (kind === 'stepped') {
+      log.warn({ difference }, `the wall clock has stepped ${by}, and so has MySQL's: it is followed`);
+    } else if (this.#stepRefused) {
+      log.info('the wall clock is back');
+    }
+    this.#stepRefused = kind === 'step-refused';
+  }
+}
+
+/** What was settled up to there would be run again, or waited for, depending on which of the two is wrong. */
+function watermarkAhead(watermark: number, now: number, { mysql }: Config): StartupError {
+  return new StartupError(
+    `the watermark of table '${mysql.table}' is ${formatTime(watermark)}, and this machine's clock shows ` +
+      `${formatTime(now)}: set the clock right, or, if the watermark is wrong, run dalga -reset-watermark TIME, ` +
+      'from which on all is run again',
+  );
 }
 
 function nameOf(owner: OwnerInfo): string {

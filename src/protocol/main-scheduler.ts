@@ -42,8 +42,8 @@ export type SchedulerCommand =
     }
   /** The lease was renewed. Monotonic ms. */
   | { readonly type: 'lease.trusted'; readonly until: number }
-  /** The clock was slewed or stepped. */
-  | { readonly type: 'clock.adjusted'; readonly offset: number }
+  /** The clock was slewed, or stepped: then it may have gone back. */
+  | { readonly type: 'clock.adjusted'; readonly offset: number; readonly stepped: boolean }
   /** Open the snapshot and load the table: sent once main forwards every change. */
   | { readonly type: 'load.start' }
   /** Take nothing more, settle what is in flight until the deadline (monotonic ms), then report `stopped`. */

@@ -17,7 +17,7 @@ export type Publishers = {
 export type SchedulerServiceOptions = {
   readonly init: SchedulerInit;
   readonly port: TypedPort<SchedulerReport, SchedulerCommand>;
-  readonly clock: Clock & { setOffset(offset: number): void };
+  readonly clock: Clock & { setOffset(offset: number, stepped: boolean): void };
   readonly timers: Timers;
   readonly random: () => number;
   readonly log: Log;
@@ -103,7 +103,7 @@ export class SchedulerService {
         this.#scheduler.trust(command.until);
         break;
       case 'clock.adjusted':
-        clock.setOffset(command.offset);
+        clock.setOffset(command.offset, command.stepped);
         this.#scheduler.wake();
         break;
       case 'load.start':

@@ -1,3 +1,4 @@
+import type { Connection } from 'mysql2/promise';
 import type { Test } from 'tap';
 import { freePorts } from '../../src/quickstart/free-port.ts';
 import type { Consumer, Received } from './consumer.ts';
@@ -14,6 +15,8 @@ export type Service = {
   readonly queue: string;
   readonly consumer: Consumer;
   instance: Instance;
+  /** A connection to its database. */
+  connect(): Promise<Connection>;
   /** Starts it again on the same address. */
   start(): Promise<void>;
 };
@@ -37,6 +40,7 @@ export async function startService(t: Test, env: Readonly<Record<string, string>
     url: `http://127.0.0.1:${httpPort}`,
     queue,
     consumer,
+    connect: () => database.connect(),
     instance: await startDalga(settings, httpPort),
     async start() {
       service.instance = await startDalga(settings, httpPort);

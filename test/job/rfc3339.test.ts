@@ -1,5 +1,5 @@
 import t from 'tap';
-import { formatTime, parseFirstRun } from '../../src/job/rfc3339.ts';
+import { formatTime, parseTime } from '../../src/job/rfc3339.ts';
 
 t.test('times with a zone', async (t) => {
   const cases: [text: string, time: number][] = [
@@ -15,7 +15,7 @@ t.test('times with a zone', async (t) => {
     ['1969-12-31T23:30:00-00:30', 0],
     ['9999-12-31T23:59:59.999Z', Date.UTC(10000, 0, 1) - 1],
   ];
-  for (const [text, time] of cases) t.equal(parseFirstRun(text), time, text);
+  for (const [text, time] of cases) t.equal(parseTime('first_run', text), time, text);
 });
 
 t.test('what is no time, each with its rule', async (t) => {
@@ -50,7 +50,7 @@ t.test('what is no time, each with its rule', async (t) => {
   ];
   for (const [text, rule] of cases) {
     t.throws(
-      () => parseFirstRun(text),
+      () => parseTime('first_run', text),
       { code: 'invalid_parameter', parameter: 'first_run', message: rule },
       text,
     );

@@ -1,7 +1,7 @@
 import { DalgaError } from '../../errors.ts';
 import { parseIntervalJson, parseIntervalText } from '../../job/interval.ts';
 import type { ScheduleRequest } from '../../job/plan.ts';
-import { parseFirstRun } from '../../job/rfc3339.ts';
+import { parseTime } from '../../job/rfc3339.ts';
 import { type Body, duplicateParameter, forEachBodyParameter } from './body.ts';
 import { forEachPair, shorten } from './request-target.ts';
 
@@ -50,7 +50,7 @@ function takeText(request: Mutable<ScheduleRequest>, name: Name, value: unknown)
       request.interval = once(name, request.interval, parseIntervalText(text));
       break;
     case 'first_run':
-      request.firstRun = once(name, request.firstRun, parseFirstRun(text));
+      request.firstRun = once(name, request.firstRun, parseTime('first_run', text));
       break;
     case 'one_off':
       request.oneOff = once(name, request.oneOff, parseBoolean(name, text));
@@ -68,7 +68,7 @@ function takeJson(request: Mutable<ScheduleRequest>, name: Name, value: unknown)
       break;
     case 'first_run':
       if (typeof value !== 'string') throw invalid(name, 'must be a string with an RFC 3339 time');
-      request.firstRun = once(name, request.firstRun, parseFirstRun(value));
+      request.firstRun = once(name, request.firstRun, parseTime('first_run', value));
       break;
     case 'one_off':
       request.oneOff = once(name, request.oneOff, checkBoolean(name, value));

@@ -17,10 +17,10 @@ import { keyText } from '../store/batch-plan.ts';
 import { Fenced } from '../store/owner-session.ts';
 import type { Owned } from '../store/ownership.ts';
 import { createTables } from '../store/schema-check.ts';
+import { ownAlone } from '../store/sole-ownership.ts';
 import { ImportReport } from './import-report.ts';
 import { checkOriginalRow, describeRow } from './original-job.ts';
 import { type Candidate, candidateOf, type ImportPlan, planImport } from './plan-import.ts';
-import { ownAlone } from './sole-ownership.ts';
 
 /** A batch is one transaction: few enough rows that it takes well under 200 ms, and one packet of the server's. */
 const BATCH_ROWS = 1_000;

@@ -2,7 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import type { OriginalRow } from '../../database/original-stream.ts';
 import { DalgaError } from '../../errors.ts';
 import { INTERVAL_LIMIT, JOB_LIMIT, ROUTING_KEY_LIMIT } from '../../job/job.ts';
-import { parseFirstRun } from '../../job/rfc3339.ts';
+import { parseTime } from '../../job/rfc3339.ts';
 
 /** A job of the original's, checked as the API would have checked it. */
 export type OriginalJob = {
@@ -60,7 +60,7 @@ function readTime(text: string | null): number | string {
   if (text === null) return 'next_run is NULL';
   if (text.startsWith('0000-00-00')) return 'next_run is the zero date';
   try {
-    return parseFirstRun(`${text.replace(' ', 'T')}Z`);
+    return parseTime('next_run', `${text.replace(' ', 'T')}Z`);
   } catch (error) {
     if (!(error instanceof DalgaError)) throw error;
     return `next_run is ${text}, no date in the years 1970 to 9999`;

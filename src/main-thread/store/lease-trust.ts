@@ -1,4 +1,4 @@
-import type { Clock } from '../../clock.ts';
+import type { Clock, ServerReading } from '../../clock.ts';
 import type { SqlSession } from '../../database/session.ts';
 import type { StateStatements } from '../../database/state-statements.ts';
 
@@ -9,8 +9,8 @@ export type LeaseTrustOptions = {
   readonly clock: Clock;
   /** Monotonic ms; Infinity while no standby could take over. */
   readonly onTrusted: (until: number) => void;
-  /** MySQL's clock (Unix ms), and the monotonic time (ms) at which this process read it. */
-  readonly onServerClock: (serverNow: number, monotonic: number) => void;
+  /** MySQL's clock was read. */
+  readonly onServerClock: (reading: ServerReading) => void;
 };
 
 /** What a renewal saw of the others. */
@@ -56,7 +56,7 @@ export class LeaseTrust {
     if (look !== null) {
       this.#lookedAt = look.began;
       this.#alone = look.standbys === 0 && withoutLease === 'publish';
-      onServerClock(look.serverNow, (look.began + look.ended) / 2);
+      onServerClock({ time: look.serverNow, monotonic: (look.began + look.ended) / 2 });
     }
     onTrusted(this.#alone ? Number.POSITIVE_INFINITY : began + lease);
   }

@@ -1,4 +1,4 @@
-import type { Clock, Timers } from '../../clock.ts';
+import type { Clock, ServerReading, Timers } from '../../clock.ts';
 import { systemTimers } from '../../clock.ts';
 import type { Config } from '../../config.ts';
 import type { Connect, SqlSession } from '../../database/session.ts';
@@ -23,8 +23,8 @@ export type OwnershipOptions = {
   readonly log: StoreLog;
   /** The lease was renewed: it may be trusted until then (monotonic ms; Infinity while there is no standby). */
   readonly onTrusted: (until: number) => void;
-  /** MySQL's clock (Unix ms), read at a renewal, and the monotonic time (ms) at which this process read it. */
-  readonly onServerClock?: (serverNow: number, monotonic: number) => void;
+  /** MySQL's clock was read at a renewal. */
+  readonly onServerClock?: (reading: ServerReading) => void;
   /** Another instance took over. Called once. */
   readonly onFenced: () => void;
   /** MySQL went away (the reason, for a person), or is back (null). */

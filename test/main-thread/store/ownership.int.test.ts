@@ -137,8 +137,8 @@ t.test('the clock of MySQL is told at a renewal', async (t) => {
   let told: number | null = null;
   await own(t, fixture, {
     lease: 600,
-    onServerClock: (serverNow, monotonic) => {
-      told = serverNow - (fixture.clock.now() - (fixture.clock.monotonic() - monotonic));
+    onServerClock: ({ time, monotonic }) => {
+      told = time - (fixture.clock.now() - (fixture.clock.monotonic() - monotonic));
     },
   });
   await until(async () => told !== null);

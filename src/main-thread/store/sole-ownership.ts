@@ -5,7 +5,7 @@ import type { Config } from '../../config.ts';
 import type { SqlSession } from '../../database/session.ts';
 import { stateStatements } from '../../database/state-statements.ts';
 import { StartupError } from '../../errors.ts';
-import { acquireOwnership, type Owned, type OwnerInfo } from '../store/ownership.ts';
+import { acquireOwnership, type Owned, type OwnerInfo } from './ownership.ts';
 
 /** How often a lease that is held is looked at, ms. */
 const POLL = 100;
@@ -69,7 +69,7 @@ function nameOf({ host, address }: OwnerInfo): string {
 
 function ownedElsewhere(owner: OwnerInfo, table: string): StartupError {
   return new StartupError(
-    `table '${table}' is owned by another instance, ${nameOf(owner)}, which runs; stop it, then run the import again`,
+    `table '${table}' is owned by another instance, ${nameOf(owner)}, which runs; stop it, then run this again`,
   );
 }
 
