@@ -1,4 +1,8 @@
 import { totalmem } from 'node:os';
+import { DalgaError } from '../errors.ts';
+import type { JobRow } from '../job/job.ts';
+import { jobBytes } from '../protocol/job-memory.ts';
+import type { JobChange } from '../protocol/main-scheduler.ts';
 
 /** What jobs may take when nothing is set: this part of the memory that the process can have. */
 const SHARE = 0.7;
@@ -12,4 +16,52 @@ export function memoryLimit(configured: number): number {
   const constrained = process.constrainedMemory();
   const total = totalmem();
   return Math.floor(SHARE * (constrained > 0 && constrained < total ? constrained : total));
+}
+
+/**
+ * Main's account of the memory that jobs take: what the scheduler last reported, and what was posted since and that
+ * report does not cover. A batch that runs is not in it, so that the limit may be passed by one batch.
+ */
+export class JobMemory {
+  readonly #limit: number;
+  #reported = 0;
+  /** Bytes by the number of the changes. */
+  readonly #posted = new Map<number, number>();
+  #postedBytes = 0;
+
+  /** @param limit bytes */
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  /** @throws DalgaError insufficient_memory when one more job does not fit */
+  admit(row: JobRow): void {
+    const used = this.#reported + this.#postedBytes;
+    if (used + jobBytes(row.job.length) <= this.#limit) return;
+    throw new DalgaError(
+      'insufficient_memory',
+      `the jobs take ${used} bytes of the ${this.#limit} that DALGA_MEMORY_LIMIT allows`,
+    );
+  }
+
+  posted(number: number, changes: readonly JobChange[]): void {
+    let bytes = 0;
+    // A change of a job that is there takes nothing more.
+    for (const change of changes) {
+      if (change.op === 'upsert' && change.row.version === 1) bytes += jobBytes(change.row.job.length);
+    }
+    if (bytes === 0) return;
+    this.#posted.set(number, bytes);
+    this.#postedBytes += bytes;
+  }
+
+  /** The scheduler has taken in the changes up to `number`, and the jobs take so many bytes. */
+  acknowledged(number: number, bytes: number): void {
+    this.#reported = bytes;
+    for (const [posted, added] of this.#posted) {
+      if (posted > number) break;
+      this.#posted.delete(posted);
+      this.#postedBytes -= added;
+    }
+  }
 }

@@ -53,7 +53,7 @@ export const DEFINITIONS: readonly MetricDefinition[] = [
     'Jobs whose time has come and that were not taken yet',
     ({ scheduler }) => scheduler.dueNow,
   ),
-  gauge('jobs_memory_bytes', 'Memory that the jobs take', ({ scheduler }) => scheduler.arenaBytes),
+  gauge('jobs_memory_bytes', 'Memory that the jobs take', ({ scheduler }) => scheduler.jobBytes),
   gauge('jobs_memory_limit_bytes', 'Memory that the jobs may take', (data) => data.memoryLimit),
   counter('occurrences_due', 'Scheduled times that came', ({ scheduler }) => scheduler.due),
   counter(

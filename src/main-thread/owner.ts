@@ -1,8 +1,9 @@
 import type { Clock, Timers } from '../clock.ts';
 import type { Config } from '../config.ts';
-import { DalgaError, type PlainError } from '../errors.ts';
+import type { PlainError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { SchedulerCounters } from '../protocol/main-scheduler.ts';
+import { JobMemory } from './memory.ts';
 import type { SchedulerThread, StartScheduler } from './scheduler-client.ts';
 import { type CheckpointWriter, createCheckpointWriter } from './store/checkpoint.ts';
 import type { Owned } from './store/ownership.ts';
@@ -47,6 +48,7 @@ export class Owner {
   readonly #options: OwnerOptions;
   readonly #thread: SchedulerThread;
   readonly #gate: WatermarkGate;
+  readonly #memory: JobMemory;
   readonly #checkpoints: CheckpointWriter;
   #reportedAt: number;
   #counters: SchedulerCounters | null = null;
@@ -58,6 +60,7 @@ export class Owner {
     const { config, owned, clock, timers, log } = options;
     this.#options = options;
     this.#reportedAt = clock.monotonic();
+    this.#memory = new JobMemory(options.memoryLimit);
     this.#gate = new WatermarkGate(
       { watermark: owned.watermark, exceptions: owned.exceptions },
       Math.max(owned.stamp, owned.watermark),
@@ -70,12 +73,14 @@ export class Owner {
         exceptions: owned.exceptions,
         clockOffset: clock.now() - clock.monotonic(),
         trustedUntil: options.trustedUntil,
+        memoryLimit: options.memoryLimit,
       },
       {
         onStarted: () => this.#thread.client.load(),
         onProgress: (progress) => {
           this.#reportedAt = clock.monotonic();
           this.#counters = progress.counters;
+          this.#memory.acknowledged(progress.acknowledged, progress.counters.jobBytes);
           options.onCounters(progress.counters);
           this.coalescer.settled(progress.settledJobs);
           this.#checkpoints.report(progress);
@@ -102,9 +107,13 @@ export class Owner {
       clock,
       timers,
       log,
-      post: (changes, reply) => this.#thread.client.post(changes, reply),
+      post: (changes, reply) => {
+        const number = this.#thread.client.post(changes, reply);
+        this.#memory.posted(number, changes);
+        return number;
+      },
       admit: (row, previous) => {
-        if (previous === null) this.#admit(row.job.length);
+        if (previous === null) this.#memory.admit(row);
       },
       onBatch: options.onBatch,
     });
@@ -192,17 +201,4 @@ export class Owner {
       this.coalescer.stop(),
     ]);
   }
-
-  /** Main keeps the account of the arena's memory: what the jobs take now, and about what one more would. */
-  #admit(bodyLength: number): void {
-    const used = this.#counters?.arenaBytes ?? 0;
-    if (used + bodyLength + SLOT_BYTES <= this.#options.memoryLimit) return;
-    throw new DalgaError(
-      'insufficient_memory',
-      `the jobs take ${used} bytes of the ${this.#options.memoryLimit} that DALGA_MEMORY_LIMIT allows`,
-    );
-  }
 }
-
-/** About what a job takes in the arena's columns beside its bytes. */
-const SLOT_BYTES = 128;

@@ -9,7 +9,7 @@ export type Totals = SchedulerCounters & {
 
 export const NO_TOTALS: Totals = {
   jobs: 0,
-  arenaBytes: 0,
+  jobBytes: 0,
   dueNow: 0,
   due: 0,
   dispatched: 0,
@@ -29,7 +29,7 @@ export const NO_TOTALS: Totals = {
 };
 
 /** What is so now, and not counted since the start: it ends with the scheduler. */
-const NOTHING_NOW = { jobs: 0, arenaBytes: 0, dueNow: 0, inFlight: 0, heldBack: 0, connections: 0 };
+const NOTHING_NOW = { jobs: 0, jobBytes: 0, dueNow: 0, inFlight: 0, heldBack: 0, connections: 0 };
 
 /**
  * Sums over the schedulers of one process: each starts from 0, and a counter that fell would look like a restart

@@ -21,6 +21,8 @@ export type SchedulerInit = {
   readonly clockOffset: number;
   /** Monotonic ms until which the lease may be trusted; Infinity while no standby could take it. */
   readonly trustedUntil: number;
+  /** Bytes that jobs may take. */
+  readonly memoryLimit: number;
 };
 
 /** A committed change of one job. */
@@ -71,8 +73,8 @@ export type Progress = {
 export type SchedulerCounters = {
   /** Jobs in the arena now. */
   readonly jobs: number;
-  /** Bytes that the arena takes now. */
-  readonly arenaBytes: number;
+  /** Bytes that the jobs take now. */
+  readonly jobBytes: number;
   /** Jobs whose time has come and that were not taken yet, now or up to a second ago. */
   readonly dueNow: number;
   /** Occurrences that came due: confirmed + returned + superseded + cancelled + in flight + held back. */

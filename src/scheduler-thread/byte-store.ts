@@ -22,14 +22,16 @@ export class ByteStore {
   #used = UNITS_IN_SLAB;
   #bytes = 0;
 
-  /** Bytes that the slabs take. */
+  /** Bytes that the blocks in use take; those that were freed serve the next ones of their class. */
   get bytes(): number {
     return this.#bytes;
   }
 
   /** Copies the bytes in. @returns the block's reference, 32 bits, unsigned */
   put(bytes: Uint8Array): number {
-    const reference = this.#allocate(unitsFor(bytes.length));
+    const units = unitsFor(bytes.length);
+    const reference = this.#allocate(units);
+    this.#bytes += units * UNIT;
     const slab = this.#slabs[reference >>> 16]!;
     slab.set(bytes, (reference & 0xffff) * UNIT);
     return reference;
@@ -53,6 +55,7 @@ export class ByteStore {
   /** Gives the block back; `length` is that of the bytes that were put. */
   free(reference: number, length: number): void {
     const units = unitsFor(length);
+    this.#bytes -= units * UNIT;
     writeReference(
       this.#slabs[reference >>> 16]!,
       (reference & 0xffff) * UNIT,
@@ -80,7 +83,6 @@ export class ByteStore {
 
   #addSlab(size: number): number {
     if (this.#slabs.length >= 65_535) throw new RangeError('the byte store is full: 64 GiB');
-    this.#bytes += size;
     return this.#slabs.push(new Uint8Array(size)) - 1;
   }
 }

@@ -25,10 +25,6 @@ export class Column<T extends Chunk = Chunk> {
     return this.#chunks.length * CHUNK_SIZE;
   }
 
-  get bytes(): number {
-    return this.capacity * this.bytesPerEntry;
-  }
-
   /** Makes room for the entries 0 to `count - 1`. */
   reserve(count: number): void {
     while (this.capacity < count) this.#chunks.push(this.#make());

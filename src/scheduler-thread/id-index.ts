@@ -13,16 +13,11 @@ export class IdIndex {
   readonly #idOf: (slot: number) => number;
   readonly #tables: Int32Array[] = [];
   readonly #counts = new Int32Array(SEGMENTS);
-  #bytes = SEGMENTS * FIRST_SIZE * 4;
 
   /** @param idOf reads a slot's job id */
   constructor(idOf: (slot: number) => number) {
     this.#idOf = idOf;
     for (let index = 0; index < SEGMENTS; index++) this.#tables.push(new Int32Array(FIRST_SIZE));
-  }
-
-  get bytes(): number {
-    return this.#bytes;
   }
 
   /** @returns the slot, or -1 */
@@ -69,7 +64,6 @@ export class IdIndex {
     const table = new Int32Array(old.length * 2);
     for (const entry of old) if (entry !== 0) insert(table, hashOf(this.#idOf(entry - 1)), entry - 1);
     this.#tables[segment] = table;
-    this.#bytes += old.length * 4;
     return table;
   }
 }

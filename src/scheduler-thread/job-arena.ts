@@ -1,4 +1,5 @@
 import type { JobRow } from '../job/job.ts';
+import { SLOT_BYTES } from '../protocol/job-memory.ts';
 import { ByteStore } from './byte-store.ts';
 import { Column } from './column.ts';
 import { IdIndex } from './id-index.ts';
@@ -43,11 +44,12 @@ export class JobArena {
     return this.#size;
   }
 
-  /** Bytes that the columns, the index and the jobs' bytes take. */
+  /**
+   * Bytes that the jobs take: that of the slots in use. A slot that is freed serves the next job, so that what
+   * was once reserved does not count against new jobs.
+   */
   get bytes(): number {
-    let bytes = this.#bytes.bytes + this.#index.bytes;
-    for (const column of this.#columns()) bytes += column.bytes;
-    return bytes;
+    return this.#bytes.bytes + this.#size * SLOT_BYTES;
   }
 
   /** @returns the job's slot, or -1 */

@@ -1,4 +1,5 @@
 import type { Clock, Timers } from '../clock.ts';
+import { StartupError } from '../errors.ts';
 import type { JobRow } from '../job/job.ts';
 import type { Log } from '../log.ts';
 
@@ -26,6 +27,7 @@ export type LoaderOptions = {
  * that id meanwhile came as a change.
  *
  * @returns the number of rows
+ * @throws StartupError of `onRow` or of the stream, which only an operator can mend
  */
 export async function loadTable(options: LoaderOptions): Promise<number> {
   const { open, clock, timers, log } = options;
@@ -48,6 +50,8 @@ export async function loadTable(options: LoaderOptions): Promise<number> {
         snapshot.close();
       }
     } catch (error) {
+      // What no other try will make better.
+      if (error instanceof StartupError) throw error;
       if (position.count > before) backoff = FIRST_BACKOFF;
       log.warn({ err: error, loaded: position.count }, 'the load broke off: it goes on after its last job');
       await new Promise<void>((resolve) => timers.set(resolve, backoff));

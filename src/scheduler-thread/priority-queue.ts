@@ -18,10 +18,6 @@ export class PriorityQueue {
     return this.#size;
   }
 
-  get bytes(): number {
-    return this.#slots.bytes + this.#times.bytes + this.#places.bytes;
-  }
-
   /** The earliest due time, Unix ms; Infinity when it is empty. */
   get firstTime(): number {
     return this.#size === 0 ? Number.POSITIVE_INFINITY : this.#times.get(0);

@@ -99,6 +99,11 @@ export class Scheduler {
     }, LOAD_WAKE);
   }
 
+  /** Bytes that the jobs take. */
+  get jobBytes(): number {
+    return this.#occurrences.arena.bytes;
+  }
+
   finishLoad(): void {
     this.#intake.finishLoad();
   }
@@ -346,7 +351,7 @@ export class Scheduler {
     return {
       ...counts,
       jobs: arena.size,
-      arenaBytes: arena.bytes + queue.bytes,
+      jobBytes: arena.bytes,
       dueNow: this.#dueCount.read(queue, clock.now(), clock.monotonic()),
       inFlight: flights.sent,
       heldBack: flights.waiting,

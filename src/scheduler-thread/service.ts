@@ -1,12 +1,24 @@
 import type { Clock, Timers } from '../clock.ts';
-import { toPlainError } from '../errors.ts';
+import { StartupError, toPlainError } from '../errors.ts';
+import type { JobRow } from '../job/job.ts';
 import type { Log } from '../log.ts';
+import { jobBytes } from '../protocol/job-memory.ts';
 import type { SchedulerCommand, SchedulerInit, SchedulerReport } from '../protocol/main-scheduler.ts';
 import type { PublishAnswer, PublishBatch, PublisherReport } from '../protocol/scheduler-publisher.ts';
 import { type TypedPort, unreachable } from '../protocol/typed-port.ts';
 import { type LoaderOptions, loadTable } from './loader.ts';
 import { ReturnLog } from './return-log.ts';
 import { Scheduler } from './scheduler.ts';
+
+/** The table as it is now. */
+export type TableMeasure = { readonly jobs: number; readonly nameBytes: number };
+
+/** The jobs do not fit into the memory limit. */
+class TooManyJobs extends StartupError {
+  constructor() {
+    super('the jobs do not fit into DALGA_MEMORY_LIMIT');
+  }
+}
 
 /** What the service asks of a pool of publishers. */
 export type Publishers = {
@@ -26,6 +38,8 @@ export type SchedulerServiceOptions = {
   /** Batches that the publishers take at a time. */
   readonly batchesAtOnce: number;
   readonly openTable: LoaderOptions['open'];
+  /** Counts the table's jobs and the bytes of their names. */
+  readonly measureTable: () => Promise<TableMeasure>;
 };
 
 /**
@@ -130,15 +144,33 @@ export class SchedulerService {
     const { port, clock, timers, log, openTable } = this.#options;
     const begun = clock.monotonic();
     try {
-      const onRow = this.#scheduler.load.bind(this.#scheduler);
+      const onRow = (row: JobRow) => {
+        this.#scheduler.load(row);
+        if (this.#scheduler.jobBytes > this.#options.init.memoryLimit) throw new TooManyJobs();
+      };
       const jobs = await loadTable({ open: openTable, onRow, clock, timers, log });
       this.#scheduler.finishLoad();
       this.#scheduler.wake();
       port.send({ type: 'load.finished', jobs, duration: clock.monotonic() - begun });
       this.#report();
     } catch (error) {
-      port.send({ type: 'scheduler.failed', error: toPlainError(error), startup: false });
+      const told = error instanceof TooManyJobs ? await this.#explainTooMany() : error;
+      port.send({
+        type: 'scheduler.failed',
+        error: toPlainError(told),
+        startup: told instanceof StartupError,
+      });
     }
+  }
+
+  async #explainTooMany(): Promise<StartupError> {
+    const { memoryLimit } = this.#options.init;
+    const { jobs, nameBytes } = await this.#options.measureTable();
+    const needed = jobs === 0 ? 0 : jobs * jobBytes(nameBytes / jobs);
+    return new StartupError(
+      `the table's ${jobs} jobs need about ${inMebibytes(needed)} MiB of memory, and DALGA_MEMORY_LIMIT allows ` +
+        `${inMebibytes(memoryLimit)} MiB: raise it, or run on a machine with more memory`,
+    );
   }
 
   async #stop(deadline: number): Promise<void> {
@@ -148,4 +180,8 @@ export class SchedulerService {
     await this.#publishers.close();
     this.#options.port.close();
   }
+}
+
+function inMebibytes(bytes: number): number {
+  return Math.ceil(bytes / 2 ** 20);
 }

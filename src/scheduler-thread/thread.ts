@@ -1,6 +1,6 @@
 import { type MessagePort, workerData } from 'node:worker_threads';
 import { OffsetClock, systemTimers } from '../clock.ts';
-import { openJobStream } from '../database/job-stream.ts';
+import { measureJobs, openJobStream } from '../database/job-stream.ts';
 import { createLog } from '../log.ts';
 import type { SchedulerInit } from '../protocol/main-scheduler.ts';
 import { typedPort } from '../protocol/typed-port.ts';
@@ -30,4 +30,5 @@ new SchedulerService({
     }),
   batchesAtOnce: threads * BATCHES_PER_THREAD,
   openTable: (afterId) => openJobStream(config.mysql, afterId),
+  measureTable: () => measureJobs(config.mysql),
 });

@@ -20,7 +20,7 @@ const OWNER: MetricsData = {
     ...NO_TOTALS,
     jobs: 11,
     dueNow: 12,
-    arenaBytes: 13,
+    jobBytes: 13,
     due: 100,
     dispatched: 101,
     confirmed: 50,

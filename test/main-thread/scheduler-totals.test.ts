@@ -24,7 +24,7 @@ t.test('a scheduler that starts anew lets no counter fall', async (t) => {
   const first = totals.begin();
   first(counters({ due: 5, confirmed: 5 }, 5));
   const last = { due: 20, confirmed: 10, returned: 1, superseded: 2, cancelled: 3, inFlight: 3, heldBack: 1 };
-  const now = { jobs: 7, arenaBytes: 8, dueNow: 9, connections: 2, reconnects: 1 };
+  const now = { jobs: 7, jobBytes: 8, dueNow: 9, connections: 2, reconnects: 1 };
   first(counters({ ...last, ...now, dispatched: 15, nacked: 4, lost: 5, recovered: 6 }, 12));
   t.match(totals.read(), { due: 20, jobs: 7, handedOver: 0 }, 'the last report counts');
   t.equal(balance(totals.read()), 0);
@@ -40,7 +40,7 @@ t.test('a scheduler that starts anew lets no counter fall', async (t) => {
     recovered: 6,
     reconnects: 1,
   });
-  t.match(between, { jobs: 0, arenaBytes: 0, dueNow: 0, connections: 0, inFlight: 0, heldBack: 0 });
+  t.match(between, { jobs: 0, jobBytes: 0, dueNow: 0, connections: 0, inFlight: 0, heldBack: 0 });
   t.equal(between.handedOver, 4, 'what was unsettled is the next owner’s');
   t.equal(balance(between), 0);
 

@@ -1,4 +1,5 @@
 import t from 'tap';
+import { StartupError } from '../../src/errors.ts';
 import type { JobRow } from '../../src/job/job.ts';
 import { createLog } from '../../src/log.ts';
 import { loadTable } from '../../src/scheduler-thread/loader.ts';
@@ -43,4 +44,23 @@ t.test('a load that breaks off goes on after its last row, and forgets nothing',
     seen,
     rows(1, 100).map(({ id }) => id),
   );
+});
+
+t.test('what only an operator can mend ends the load', async (t) => {
+  const log = createLog('scheduler', false);
+  log.level = 'silent';
+  const time = new ManualTime(0);
+  let closed = 0;
+  const open = async () => ({
+    total: 3,
+    read: async (onRow: (row: JobRow) => void) => {
+      for (const row of rows(1, 3)) onRow(row);
+    },
+    close: () => closed++,
+  });
+  const onRow = () => {
+    throw new StartupError('too many');
+  };
+  await t.rejects(loadTable({ open, onRow, clock: time, timers: time, log }), { message: 'too many' });
+  t.equal(closed, 1);
 });

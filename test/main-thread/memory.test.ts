@@ -1,0 +1,53 @@
+import t from 'tap';
+import { JobMemory, memoryLimit } from '../../src/main-thread/memory.ts';
+import { jobBytes, SLOT_BYTES } from '../../src/protocol/job-memory.ts';
+import { Column } from '../../src/scheduler-thread/column.ts';
+import { JobArena } from '../../src/scheduler-thread/job-arena.ts';
+import { intervalRow } from '../helpers/rows.ts';
+
+t.test('the account: what was reported, and what was posted since', async (t) => {
+  const row = intervalRow(1, 1000, 0);
+  const cost = jobBytes(row.job.length);
+  const memory = new JobMemory(2 * cost);
+  const refused = { code: 'insufficient_memory', status: 507, message: /DALGA_MEMORY_LIMIT/ };
+  memory.admit(row);
+  memory.posted(1, [{ op: 'upsert', row }]);
+  memory.admit(row);
+  memory.posted(2, [
+    { op: 'upsert', row },
+    { op: 'upsert', row: { ...row, version: 2 } },
+    { op: 'remove', id: 9, version: 2 },
+  ]);
+  t.throws(() => memory.admit(row), refused);
+  memory.acknowledged(1, cost);
+  t.throws(() => memory.admit(row), refused, 'one is reported, the other is still on its way');
+  memory.acknowledged(2, 2 * cost);
+  t.throws(() => memory.admit(row), refused);
+  memory.acknowledged(3, cost);
+  memory.admit(row);
+});
+
+t.test('a job that is removed makes room for another', async (t) => {
+  const arena = new JobArena('');
+  t.equal(arena.bytes, 0);
+  const slots = [1, 2, 3].map((id) => arena.add(intervalRow(id, 1000, 0)));
+  t.equal(arena.bytes, 3 * jobBytes(intervalRow(1, 1000, 0).job.length), 'as main counts it');
+  for (const slot of slots) arena.remove(slot);
+  t.equal(arena.bytes, 0);
+});
+
+t.test('the bytes of a slot are those of the columns', async (t) => {
+  let columns = 0;
+  const arena = new JobArena('') as unknown as Record<string, unknown>;
+  for (const value of Object.values(arena)) if (value instanceof Column) columns += value.bytesPerEntry;
+  // The private ones: flags (1), body (4), bodyLength (4); the queue: slot (4), time (8), place (4); the index: 4 to 8.
+  t.ok(
+    SLOT_BYTES >= columns + 9 + 16 + 4 && SLOT_BYTES <= columns + 9 + 16 + 12,
+    `${columns} in open columns`,
+  );
+});
+
+t.test('the limit is the configured one, or a share of the memory', async (t) => {
+  t.equal(memoryLimit(123), 123);
+  t.ok(memoryLimit(0) > 0);
+});
