@@ -44,6 +44,8 @@ export type SessionOptions = {
 
 const STATEMENT_DEADLINE = 5_000;
 const CONNECT_TIMEOUT = 5_000;
+/** ms */
+const GOODBYE = 300;
 
 /** How every connection of Dalga to MySQL is made, the loader's streaming one too. */
 export function connectionOptions(config: MysqlConfig, connectTimeout = CONNECT_TIMEOUT): ConnectionOptions {
@@ -85,6 +87,8 @@ class Mysql2Session implements SqlSession {
   readonly #timers: Timers;
   readonly #deadline: number;
   #usable = true;
+  /** What waits for the server: mysql2 does not tell it when its connection is destroyed. */
+  readonly #waiting = new Set<(error: Error) => void>();
 
   constructor(connection: Connection, timers: Timers, deadline: number) {
     this.#connection = connection;
@@ -131,6 +135,7 @@ class Mysql2Session implements SqlSession {
     this.#connection.destroy();
     // mysql2 only half-closes the socket, and would still send what it has buffered.
     (this.#connection as { stream?: { destroy?: () => void } }).stream?.destroy?.();
+    for (const fail of this.#waiting) fail(new SessionLost('the connection to MySQL was given up'));
   }
 
   #noteEnd(): void {
@@ -140,8 +145,8 @@ class Mysql2Session implements SqlSession {
   async close(): Promise<void> {
     if (!this.#usable) return;
     this.#usable = false;
-    await this.#within(1_000, 'the goodbye', (done) => this.#connection.end((error) => done(error))).catch(
-      () => this.#connection.destroy(),
+    await this.#within(GOODBYE, 'the goodbye', (done) => this.#connection.end((error) => done(error))).catch(
+      () => this.destroy(),
     );
   }
 
@@ -151,12 +156,19 @@ class Mysql2Session implements SqlSession {
     start: (done: (error: Error | null | undefined, value?: T) => void) => void,
   ): Promise<T> {
     return new Promise<T>((resolve, reject) => {
+      const fail = (error: Error) => {
+        this.#timers.clear(timer);
+        this.#waiting.delete(fail);
+        reject(error);
+      };
       const timer = this.#timers.set(() => {
+        fail(new SessionLost(`MySQL did not answer ${what} within ${deadline} ms`));
         this.destroy();
-        reject(new SessionLost(`MySQL did not answer ${what} within ${deadline} ms`));
       }, deadline);
+      this.#waiting.add(fail);
       start((error, value) => {
         this.#timers.clear(timer);
+        this.#waiting.delete(fail);
         if (error === null || error === undefined) return resolve(value as T);
         if (!sessionEnds(error)) return reject(error);
         this.destroy();

@@ -19,6 +19,9 @@ const LAST_REPORT_GRACE = 500;
  */
 const CHECKPOINT_SHARE = 0.6;
 
+/** How long the last checkpoint may take when the time to stop has run out, ms. */
+const LAST_WRITE = 300;
+
 /** How long the publishers may take to close their connections after the last report, ms. */
 const GOODBYE = 500;
 
@@ -174,21 +177,24 @@ export class Owner {
    * @returns whether all was settled or listed
    */
   async close(deadline: number): Promise<boolean> {
-    const { clock, log, owned } = this.#options;
-    await this.coalescer.stop();
+    const { clock, timers, log, owned } = this.#options;
+    // While MySQL is away what has come cannot be answered well; the publishers need their time too.
+    await within(this.coalescer.stop(), (deadline - clock.monotonic()) / 2, timers);
     const left = Math.max(deadline - clock.monotonic(), 0);
     const stopped = await this.#thread.client.stop(deadline, left + LAST_REPORT_GRACE);
     this.#checkpoints.stop();
     if (stopped !== null) this.#gate.report(stopped.progress);
+    // One that is silent may still publish, and must not when the lease is another's.
+    else await this.#thread.terminate(0);
     let released = true;
     try {
-      await owned.session.release(this.#gate.last());
+      await owned.session.release(this.#gate.last(), Math.max(deadline, clock.monotonic() + LAST_WRITE));
     } catch (error) {
       released = false;
       log.error({ err: error }, 'the last checkpoint could not be written');
     }
     // The publishers say goodbye to the broker meanwhile.
-    await this.#thread.terminate(stopped === null ? 0 : GOODBYE);
+    if (stopped !== null) await this.#thread.terminate(GOODBYE);
     return released && (stopped?.clean ?? false);
   }
 
@@ -201,4 +207,16 @@ export class Owner {
       this.coalescer.stop(),
     ]);
   }
+}
+
+/** Resolves when the promise does, or after so many ms. */
+function within(promise: Promise<unknown>, ms: number, timers: Timers): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      timers.clear(timer);
+      resolve();
+    };
+    const timer = timers.set(done, ms);
+    promise.then(done, done);
+  });
 }

@@ -170,6 +170,8 @@ export class Tenure {
         this.#options.onFailed(toPlainError(watermarkAhead(owned.watermark, clock.now(), config)), true);
         return;
       }
+      // The owner's connection is a new one.
+      this.#mysqlReason = null;
       log.info({ epoch: owned.epoch, watermark: owned.watermark }, 'this instance owns the table');
       this.#owner = new Owner({
         config,

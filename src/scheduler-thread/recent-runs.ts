@@ -10,22 +10,41 @@ export class RecentRuns {
   readonly #times = new Float64Array(SIZE);
   readonly #settledAt = new Float64Array(SIZE);
   #count = 0;
+  /** Settled times never fall in the ring, though the clock may step back. */
+  #latest = 0;
+  /** The times by job id of what settled at or after `since`, when the ring had `count`. */
+  #index: { readonly since: number; readonly count: number; readonly times: Map<number, number[]> } | null =
+    null;
 
   add(id: number, time: number, now: number): void {
     const place = this.#count++ & (SIZE - 1);
     this.#ids[place] = id;
     this.#times[place] = time;
-    this.#settledAt[place] = now;
+    this.#latest = Math.max(this.#latest, now);
+    this.#settledAt[place] = this.#latest;
   }
 
   /** Adds to `into` the times, at or after `since`, at which the job has run. All in Unix ms. */
   collect(id: number, since: number, into: Set<number>): void {
+    for (const time of this.#indexFrom(since).get(id) ?? []) if (time >= since) into.add(time);
+  }
+
+  /** One pass serves all changes of a batch, however many they are and however long ago their stamp was given. */
+  #indexFrom(since: number): ReadonlyMap<number, number[]> {
+    const index = this.#index;
+    if (index !== null && index.count === this.#count && index.since <= since) return index.times;
+    const times = new Map<number, number[]>();
     const oldest = Math.max(0, this.#count - SIZE);
-    for (let index = this.#count - 1; index >= oldest; index--) {
-      const place = index & (SIZE - 1);
+    for (let entry = this.#count - 1; entry >= oldest; entry--) {
+      const place = entry & (SIZE - 1);
       // Nothing runs before its time, so what settled before `since` has a time before it.
-      if (this.#settledAt[place]! < since) return;
-      if (this.#ids[place] === id && this.#times[place]! >= since) into.add(this.#times[place]!);
+      if (this.#settledAt[place]! < since) break;
+      const id = this.#ids[place]!;
+      const known = times.get(id);
+      if (known === undefined) times.set(id, [this.#times[place]!]);
+      else known.push(this.#times[place]!);
     }
+    this.#index = { since, count: this.#count, times };
+    return times;
   }
 }

@@ -61,8 +61,12 @@ export type OwnerSession = {
   ): Promise<T>;
   /** Which checkpoints ride on the transactions from now on. */
   attach(source: CheckpointSource): void;
-  /** Writes the last checkpoint and the release of the lease as one transaction, and ends the session. */
-  release(last: CheckpointWrite | null): Promise<void>;
+  /**
+   * Writes the last checkpoint and the release of the lease as one transaction, and ends the session.
+   *
+   * @param deadline monotonic ms: how long MySQL is waited for; a little by default
+   */
+  release(last: CheckpointWrite | null, deadline?: number): Promise<void>;
   /** Ends the session without releasing the lease. */
   close(): Promise<void>;
 };

@@ -44,6 +44,8 @@ export class Candidate {
   /** The lease row as it was first seen, monotonic ms. */
   #observed: { epoch: number; renewals: number; at: number } | null = null;
   #told: string | null = null;
+  /** ms: the owner counts the standbys that it saw within its own lease. */
+  #ownerLease = Number.POSITIVE_INFINITY;
 
   constructor(options: CandidateOptions) {
     this.#options = options;
@@ -65,11 +67,11 @@ export class Candidate {
   async #register(session: SqlSession): Promise<void> {
     const { clock, lease, instance } = this.#options;
     const now = clock.monotonic();
-    if (now - this.#seenAt < lease / 3) return;
+    if (now - this.#seenAt < Math.min(lease, this.#ownerLease) / 3) return;
     await session.run(this.#statements.register(instance));
     await session.run(this.#statements.expire(lease * FORGET_AFTER));
     // One that was silent for a lease may have been counted as dead: it begins to wait anew.
-    if (now - this.#seenAt > lease) this.#registeredAt = clock.monotonic();
+    if (now - this.#seenAt > Math.min(lease, this.#ownerLease)) this.#registeredAt = clock.monotonic();
     this.#seenAt = now;
   }
 
@@ -81,6 +83,7 @@ export class Candidate {
 
   async #mayTake(session: SqlSession, row: LeaseRow): Promise<boolean> {
     const { instance, clock, mysql } = this.#options;
+    this.#ownerLease = row.lease;
     // Its own: the COMMIT of its takeover was lost, but had arrived.
     if (row.owner === null || row.owner === instance.id) return true;
     if (row.host === instance.host && row.address === instance.address) {

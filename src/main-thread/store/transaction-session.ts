@@ -40,6 +40,9 @@ export type TransactionSessionOptions = LeaseTrustOptions & {
 const PATIENCE = 1_500;
 const OUTCOME_DEADLINE = 5_000;
 
+/** What the last transaction that began before a release's deadline may take beyond it, ms. */
+const CLOSE_GRACE = 300;
+
 /** The pauses before a transaction is run again, ms. */
 const FIRST_PAUSE = 5;
 const LONGEST_PAUSE = 200;
@@ -94,14 +97,26 @@ export class TransactionSession implements OwnerSession {
     return this.#serial.run(() => this.#attempts({ body, onUncertain, toldUncertain: false }));
   }
 
-  async release(last: CheckpointWrite | null): Promise<void> {
-    this.#options.timers.clear(this.#renewTimer);
+  async release(last: CheckpointWrite | null, deadline?: number): Promise<void> {
+    const { clock, timers } = this.#options;
+    timers.clear(this.#renewTimer);
+    const until = deadline ?? clock.monotonic() + this.#patience;
     const release = { checkpoint: last };
+    let timer: unknown;
+    // A transaction before it may try to find out for ever what became of its COMMIT: this ends that too.
+    const late = new Promise<never>((_resolve, reject) => {
+      const giveUp = () => {
+        this.#closed = true;
+        this.#connection.destroy();
+        reject(unavailable(new Error('it did not answer in time')));
+      };
+      timer = timers.set(giveUp, until + CLOSE_GRACE - clock.monotonic());
+    });
+    const work = { body: nothingToDo, onUncertain: () => {}, toldUncertain: false, release };
     try {
-      await this.#serial.run(() =>
-        this.#attempts({ body: nothingToDo, onUncertain: () => {}, toldUncertain: false, release }),
-      );
+      await Promise.race([this.#serial.run(() => this.#attempts(work, until)), late]);
     } finally {
+      timers.clear(timer);
       await this.close();
     }
   }
@@ -112,9 +127,8 @@ export class TransactionSession implements OwnerSession {
     await this.#connection.close();
   }
 
-  async #attempts<T>(work: Work<T>): Promise<T> {
+  async #attempts<T>(work: Work<T>, until = this.#options.clock.monotonic() + this.#patience): Promise<T> {
     const { clock } = this.#options;
-    const until = clock.monotonic() + this.#patience;
     for (let pause = FIRST_PAUSE; ; pause = Math.min(pause * 2, LONGEST_PAUSE)) {
       if (this.#fenced) throw new Fenced(false);
       if (this.#closed) throw new DalgaError('stopping', 'this instance is stopping');
