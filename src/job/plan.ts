@@ -45,8 +45,8 @@ export function checkCombination(request: ScheduleRequest): void {
 
 /**
  * The schedule that a PUT asks for, or the stored one itself when it is equal to it, so that a service which
- * registers its jobs at every deploy keeps their phases. What runs at once, and a one-off whose time has come,
- * are never equal to what is stored.
+ * registers its jobs at every deploy keeps their phases, and the words in which their interval was first given.
+ * What runs at once, and a one-off whose time has come, are never equal to what is stored.
  */
 export function planPut(stored: Schedule | undefined, request: ScheduleRequest, stamp: number): Schedule {
   if (stored !== undefined && isEqual(stored, request, stamp)) return stored;
@@ -99,8 +99,8 @@ function isEqual(stored: Schedule, request: ScheduleRequest, stamp: number): boo
   if (request.immediate === true) return false;
   if ((stored.kind === 'one_off') !== (request.oneOff === true)) return false;
   if (stored.kind === 'one_off' && stored.firstRun <= stamp) return false;
+  // In whatever words: every duration there is has a fixed length, so that 60 and PT1M are one schedule.
   if (stored.intervalMs !== (request.interval?.ms ?? null)) return false;
-  if (stored.intervalText !== (request.interval?.text ?? null)) return false;
   return stored.anchored ? stored.firstRun === request.firstRun : request.firstRun === undefined;
 }
 

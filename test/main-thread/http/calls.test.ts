@@ -91,6 +91,11 @@ t.test('durations, one-off and paused jobs', async (t) => {
     await put('interval=PT1M30S'),
     '{"job":"j","routing_key":"k","interval":"PT1M30S","next_run":"2014-11-11T22:12:10Z"}',
   );
+  t.equal(
+    await put('interval=90'),
+    '{"job":"j","routing_key":"k","interval":"PT1M30S","next_run":"2014-11-11T22:12:10Z"}',
+    'an equal schedule is left as it was given first',
+  );
   const oneOff =
     '{"job":"j","routing_key":"k","interval":null,"next_run":"2014-11-11T22:11:40Z","one_off":true}';
   t.equal(await put('one_off=true&interval=60'), oneOff);
