@@ -107,7 +107,10 @@ async function work(
   const abort = new AbortController();
   const [signalledAgain, signalAgain] = milestone<number>();
   onSignal(() => {
-    if (abort.signal.aborted) signalAgain(FAULT);
+    if (abort.signal.aborted) {
+      tell(['ended at once, by a second signal: run it again']);
+      signalAgain(FAULT);
+    }
     abort.abort(new StartupError(`${ended}: run it again`));
   });
   const live = async () => {
@@ -134,7 +137,9 @@ async function serve(
   onSignal(() => {
     signals++;
     if (signals === 1) signal('signalled');
-    else signalAgain('again');
+    if (signals !== 2) return;
+    tell(['ended at once, by a second signal, before all was settled: some messages may come twice']);
+    signalAgain('again');
   });
 
   const live = async (): Promise<number> => {

@@ -146,12 +146,17 @@ t.test('a signal while starting stops as well', async (t) => {
 
 t.test('a second signal ends at once', async (t) => {
   const timers: Timers = { set: () => {}, clear: () => {} };
-  const { exitCode, started, closing, signal } = stage([], { timers });
+  const { exitCode, told, started, closing, signal } = stage([], { timers });
   started.resolve();
   await signal();
   await closing.promise;
   await signal();
+  await signal();
   t.equal(await exitCode, 1);
+  t.equal(
+    told.stderr,
+    'dalga: ended at once, by a second signal, before all was settled: some messages may come twice\n',
+  );
 });
 
 t.test('a start that is refused ends with one line and its exit code', async (t) => {
@@ -231,6 +236,13 @@ t.test('-import-table reports what it took, and ends with 1 when jobs were refus
   refused.imported.reject(new StartupError('no such table'));
   t.equal(await refused.exitCode, 2);
   t.equal(refused.told.stderr, 'dalga: importing old_jobs\ndalga: no such table\n');
+
+  const given = stage(['-import-table=old_jobs']);
+  given.imported.reject = () => {};
+  await given.signal();
+  await given.signal();
+  t.equal(await given.exitCode, 1);
+  t.match(given.told.stderr, /\ndalga: ended at once, by a second signal; .* run the import again\n$/);
 
   const broken = stage(['-import-table=old_jobs']);
   await broken.signal();
