@@ -1,8 +1,8 @@
 import t from 'tap';
 import { helpText } from '../src/config/describe.ts';
 import { parseFlags } from '../src/config/flags.ts';
-import { nearest } from '../src/config/nearest.ts';
 import { flagOf, type Setting, settingNames, settings } from '../src/config/settings.ts';
+import { nearest } from '../src/nearest.ts';
 
 t.test('all spellings of a flag', async (t) => {
   const spellings = [['-mysql-host', 'db'], ['--mysql-host', 'db'], ['-mysql-host=db'], ['--mysql-host=db']];

@@ -9,16 +9,17 @@ import ts from 'typescript';
  */
 type Place = { readonly name: string; readonly pattern: RegExp; readonly mayImport: readonly string[] };
 
-const ground = ['job', 'errors', 'clock', 'config', 'log', 'version'];
+const ground = ['job', 'errors', 'nearest', 'clock', 'config', 'log', 'version'];
 const below = [...ground, 'protocol', 'database'];
 const threads = ['main-thread', 'scheduler-thread', 'publisher-thread'];
 
 const places: readonly Place[] = [
   { name: 'errors', pattern: /^errors\.ts$/, mayImport: [] },
+  { name: 'nearest', pattern: /^nearest\.ts$/, mayImport: [] },
   { name: 'clock', pattern: /^clock\.ts$/, mayImport: [] },
   { name: 'log', pattern: /^log\.ts$/, mayImport: ['errors'] },
   { name: 'version', pattern: /^version\.ts$/, mayImport: [] },
-  { name: 'config', pattern: /^config(\.ts$|\/)/, mayImport: ['errors'] },
+  { name: 'config', pattern: /^config(\.ts$|\/)/, mayImport: ['errors', 'nearest'] },
   { name: 'job', pattern: /^job\//, mayImport: ['errors', 'clock'] },
   { name: 'protocol', pattern: /^protocol\//, mayImport: ground },
   { name: 'database', pattern: /^database\//, mayImport: ground },

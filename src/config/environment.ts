@@ -1,4 +1,4 @@
-import { nearest } from './nearest.ts';
+import { nearest } from '../nearest.ts';
 import { fileForm, settingNames, settings } from './settings.ts';
 
 /** Every variable that means something to Dalga, the `_FILE` forms included. */

@@ -1,4 +1,4 @@
-import { nearest } from './nearest.ts';
+import { nearest } from '../nearest.ts';
 import { fileForm, flagOf, settingNames, settings } from './settings.ts';
 
 /** Flags that say what to do instead of serving. */

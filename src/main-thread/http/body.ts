@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { DalgaError } from '../../errors.ts';
 import { findDuplicateKey } from './json-keys.ts';
 import { unsupportedMediaType } from './problem.ts';
-import { forEachPair } from './request-target.ts';
+import { forEachPair, shorten } from './request-target.ts';
 
 /** A body with parameters, unparsed; an empty one counts as none, whatever its content type. */
 export type Body = { readonly kind: 'json' | 'form'; readonly bytes: Buffer };
@@ -18,13 +18,23 @@ export function addBodyParsers(app: FastifyInstance): void {
     );
   };
   add('application/json', (request, bytes) => unencoded(request, { kind: 'json', bytes }));
-  add('application/x-www-form-urlencoded', (request, bytes) => unencoded(request, { kind: 'form', bytes }));
-  add('*', (request) => {
-    const type = request.headers['content-type'];
-    throw unsupportedMediaType(
-      type === undefined ? 'the body has no Content-Type' : 'the Content-Type is not supported',
-    );
+  add('application/x-www-form-urlencoded', (request, bytes) => {
+    // What curl -d says of whatever it sends. No parameter's name begins so.
+    if (looksLikeJson(bytes)) throw unsupportedMediaType(`the Content-Type is that of a form, ${JSON_HINT}`);
+    return unencoded(request, { kind: 'form', bytes });
   });
+  add('*', (request, bytes) => {
+    const type = request.headers['content-type'];
+    const fault = type === undefined ? 'the body has no Content-Type' : 'the Content-Type is not supported';
+    throw unsupportedMediaType(looksLikeJson(bytes) ? `${fault}, ${JSON_HINT}` : fault);
+  });
+}
+
+const JSON_HINT = 'and the body looks like JSON (then send Content-Type: application/json)';
+
+/** Whether the first byte that is no white space opens an object. */
+function looksLikeJson(bytes: Buffer): boolean {
+  return /^[ \t\r\n]*\{/.test(bytes.toString('latin1', 0, 1000));
 }
 
 /** Whether a request has a body, as its headers tell; Fastify does not read one of GET and HEAD. */
@@ -67,10 +77,11 @@ function parseObject(bytes: Buffer): object {
 }
 
 export function duplicateParameter(name: string): DalgaError {
+  const shown = shorten(name);
   return new DalgaError(
     'duplicate_parameter',
-    `${name} was given more than once: in the query string and the body together, a parameter may stand only once`,
-    { parameter: name },
+    `${shown} was given more than once: in the query string and the body together, a parameter may stand only once`,
+    { parameter: shown },
   );
 }
 

@@ -17,22 +17,22 @@ export function readJobKey(path: string): JobKey {
 }
 
 function readSegment(segment: string, parameter: 'routing_key' | 'job', limit: number): string {
-  if (segment === '') throw invalid(parameter, 'is empty', limit);
-  if (segment.includes('#')) throw invalid(parameter, 'contains a #, which must be written as %23', limit);
+  const rule = `it must have 1 to ${limit} bytes of UTF-8`;
+  if (segment === '') throw invalid(parameter, `is empty: ${rule}`);
+  if (segment.includes('#')) throw invalid(parameter, 'contains a #, which must be written as %23');
   const text = decodePercent(segment, parameter);
   // Clients and proxies take these for steps in the tree of paths, so such a job could not be reached reliably.
-  if (text === '.' || text === '..') throw invalid(parameter, `is "${text}", which is not allowed`, limit);
+  if (text === '.' || text === '..') {
+    throw invalid(
+      parameter,
+      `must not be "${text}", however it is encoded: in a URL that is a step in the path, which clients and proxies take out`,
+    );
+  }
   const length = Buffer.byteLength(text);
-  if (length > limit) throw invalid(parameter, `has ${length} bytes`, limit);
+  if (length > limit) throw invalid(parameter, `has ${length} bytes: ${rule}`);
   return text;
 }
 
-function invalid(parameter: string, fault: string, limit: number): DalgaError {
-  return new DalgaError(
-    'invalid_parameter',
-    `${parameter} ${fault}: it must have 1 to ${limit} bytes of UTF-8`,
-    {
-      parameter,
-    },
-  );
+function invalid(parameter: string, fault: string): DalgaError {
+  return new DalgaError('invalid_parameter', `${parameter} ${fault}`, { parameter });
 }

@@ -2,6 +2,7 @@ import { DalgaError } from '../../errors.ts';
 import { parseIntervalJson, parseIntervalText } from '../../job/interval.ts';
 import type { ScheduleRequest } from '../../job/plan.ts';
 import { parseTime } from '../../job/rfc3339.ts';
+import { nearest } from '../../nearest.ts';
 import { type Body, duplicateParameter, forEachBodyParameter } from './body.ts';
 import { forEachPair, shorten } from './request-target.ts';
 
@@ -81,8 +82,11 @@ function takeJson(request: Mutable<ScheduleRequest>, name: Name, value: unknown)
 
 function known(method: string, spelling: string): Name {
   const name = SPELLINGS.get(spelling);
-  if (name === undefined) throw unknownParameter(spelling, `${method} takes ${NAMES.join(', ')}`);
-  return name;
+  if (name !== undefined) return name;
+  // Short before it is compared: what a client sent may be as long as its whole body.
+  const meant = nearest(shorten(spelling).toLowerCase(), [...SPELLINGS.keys()]);
+  const hint = meant === undefined ? '' : `did you mean ${meant}? `;
+  throw unknownParameter(spelling, `${hint}${method} takes ${NAMES.join(', ')}`);
 }
 
 /** The new value, unless one was given before: under either spelling, in whatever place. */

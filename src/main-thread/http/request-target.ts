@@ -51,9 +51,9 @@ export function forEachPair(text: string, visit: (name: string, value: string) =
   }
 }
 
-/** A name as a refusal shows it: whatever a client sent, at most 60 characters of it. */
+/** A name as a refusal shows it: whatever a client sent, at most 64 characters of it, and none of them halved. */
 export function shorten(name: string): string {
-  return name.length <= 60 ? name : `${name.slice(0, 60)}…`;
+  return name.length <= 64 ? name : `${name.slice(0, 64).replace(/[\ud800-\udbff]$/, '')}…`;
 }
 
 function decodeForm(text: string, parameter: string): string {

@@ -63,13 +63,24 @@ t.test('parameters', async (t) => {
   ]);
   cases.push([query('one_off=true'), 'invalid_parameter', 'first_run', /needs first_run/]);
 
-  const known = /is not known: PUT takes interval, first_run, one_off, immediate/;
-  cases.push([query('intervall=60'), 'unknown_parameter', 'intervall', known]);
-  cases.push([form('intervall=60'), 'unknown_parameter', 'intervall', known]);
-  cases.push([json('{"intervall":60}'), 'unknown_parameter', 'intervall', known]);
+  const known = /is not known: PUT takes interval, first_run, one_off, immediate$/;
+  const meant = (name: string) =>
+    new RegExp(`is not known: did you mean ${name}\\? PUT takes interval, first_run`);
+  cases.push([query('intervall=60'), 'unknown_parameter', 'intervall', meant('interval')]);
+  cases.push([form('intervall=60'), 'unknown_parameter', 'intervall', meant('interval')]);
+  cases.push([json('{"intervall":60}'), 'unknown_parameter', 'intervall', meant('interval')]);
+  cases.push([json('{"Interval":60}'), 'unknown_parameter', 'Interval', meant('interval')]);
+  cases.push([json('{"firstRun":60}'), 'unknown_parameter', 'firstRun', meant('first_run')]);
+  cases.push([query('one-of=1'), 'unknown_parameter', 'one-of', meant('one-off')]);
   cases.push([json('{"__proto__":60}'), 'unknown_parameter', '__proto__', known]);
-  cases.push([json('{"Interval":60}'), 'unknown_parameter', 'Interval', known]);
   cases.push([query('=60'), 'unknown_parameter', '', known]);
+  const long = 'x'.repeat(3000);
+  const shown = `${'x'.repeat(64)}…`;
+  cases.push([query(`${long}=60`), 'unknown_parameter', shown, known]);
+  cases.push([json(`{"${long}":60}`), 'unknown_parameter', shown, known]);
+  cases.push([json(`{"${'y'.repeat(63)}🍣":60}`), 'unknown_parameter', `${'y'.repeat(63)}…`, known]);
+  const longTwice = `{"${'x'.repeat(1500)}":1,"${'x'.repeat(1500)}":2}`;
+  cases.push([json(longTwice), 'duplicate_parameter', shown, /^x{64}… was given more than once/]);
   cases.push([query('interval=%zz'), 'invalid_parameter', 'interval', /malformed percent-encoding/]);
   cases.push([query('interval=%ff'), 'invalid_parameter', 'interval', /is not UTF-8/]);
   cases.push([query('%ff=1'), 'invalid_parameter', '%ff', /is not UTF-8/]);
@@ -192,6 +203,8 @@ t.test('paths', async (t) => {
   const served = await serve(t);
   const key = /it must have 1 to 255 bytes of UTF-8/;
   const job = /it must have 1 to 20000 bytes of UTF-8/;
+  const one = / must not be "\.", however it is encoded: in a URL that is a step in the path/;
+  const two = / must not be "\.\.", however it is encoded: in a URL that is a step in the path/;
   const malformed = /malformed percent-encoding: a % must be followed by two hexadecimal digits/;
   const cases: [path: string, parameter: string, detail: RegExp][] = [
     ['/jobs//j', 'routing_key', /is empty/],
@@ -210,14 +223,14 @@ t.test('paths', async (t) => {
     ['/jobs/k/%ED%A0%80', 'job', /is not UTF-8/],
     ['/jobs/k/%C0%AF', 'job', /is not UTF-8/],
     ['/jobs/k/%2F%ff', 'job', /is not UTF-8/],
-    ['/jobs/k/.', 'job', /is "\."/],
-    ['/jobs/k/..', 'job', /is "\.\."/],
-    ['/jobs/k/%2E', 'job', /is "\."/],
-    ['/jobs/k/%2e.', 'job', /is "\.\."/],
-    ['/jobs/k/%2e%2E', 'job', /is "\.\."/],
-    ['/jobs/./j', 'routing_key', /is "\."/],
-    ['/jobs/%2e%2e/j', 'routing_key', /is "\.\."/],
-    ['/jobs/k/a#b', 'job', /%23/],
+    ['/jobs/k/.', 'job', one],
+    ['/jobs/k/..', 'job', two],
+    ['/jobs/k/%2E', 'job', one],
+    ['/jobs/k/%2e.', 'job', two],
+    ['/jobs/k/%2e%2E', 'job', two],
+    ['/jobs/./j', 'routing_key', one],
+    ['/jobs/%2e%2e/j', 'routing_key', two],
+    ['/jobs/k/a#b', 'job', /%23$/],
   ];
   for (const [path, parameter, detail] of cases) {
     await t.test(path.slice(0, 40), async (t) => {
@@ -309,8 +322,18 @@ t.test('bodies', async (t) => {
   isRefusal(t, served, await served.ask({ ...ask, body: 'interval=60' }), {
     status: 415,
     code: 'unsupported_media_type',
-    detail: /no Content-Type/,
+    detail: /no Content-Type:/,
   });
+  for (const type of [undefined, 'text/plain', 'application/x-www-form-urlencoded']) {
+    for (const body of ['{"interval":60}', ' \r\n\t{ "interval": 60 }', '{']) {
+      const headers: Record<string, string> = type === undefined ? {} : { 'content-type': type };
+      isRefusal(t, served, await served.ask({ ...ask, headers, body }), {
+        status: 415,
+        code: 'unsupported_media_type',
+        detail: /looks like JSON \(then send Content-Type: application\/json\)/,
+      });
+    }
+  }
   const gzip = await served.ask({ ...ask, headers: { ...JSON_TYPE, 'content-encoding': 'gzip' }, body: 'x' });
   isRefusal(t, served, gzip, { status: 415, code: 'unsupported_media_type', detail: /Content-Encoding/ });
 });
