@@ -42,13 +42,15 @@ export async function collectSchemas(app: FastifyInstance, version: string): Pro
   });
 }
 
-/** The document at /openapi.json, and a page to browse it at /docs. */
+/** The document at /openapi.json, and a page to browse it at /docs, where `/` leads to. */
 export async function serveDocument(app: FastifyInstance): Promise<void> {
   let text: string | undefined;
   app.get('/openapi.json', { schema: documentSchema }, async (_request, reply) => {
     text ??= JSON.stringify(app.swagger());
     return sendJson(reply, 200, text);
   });
+  // Relative, so that it leads there behind a proxy that serves all this below a path of its own too.
+  app.get('/', { schema: { hide: true } }, async (_request, reply) => reply.redirect('./docs', 302));
   await app.register(fastifySwaggerUi, {
     routePrefix: '/docs',
     theme: { title: 'Dalga' },

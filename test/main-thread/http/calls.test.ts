@@ -166,6 +166,37 @@ t.test('If-None-Match', async (t) => {
   t.match(await put('*'), { status: 412, body: { code: 'precondition_failed' } });
   jobs.calls.length = 0;
   t.match(await put('"tag"'), { status: 400, body: { parameter: 'If-None-Match' } });
+  t.match(await put('*, "tag"'), { status: 400, body: { parameter: 'If-None-Match' } });
+  for (const method of ['POST', 'DELETE']) {
+    const answer = await ask({ method, path: '/jobs/k/j', headers: { 'if-none-match': '*' } });
+    t.match(answer, { status: 400, body: { parameter: 'If-None-Match', detail: /is taken by PUT alone/ } });
+  }
+  t.same(jobs.calls, []);
+  const get = await ask({ path: '/jobs/k/j', headers: { 'if-none-match': '"tag"' } });
+  t.equal(get.status, 200, 'for a GET it could only save the transfer');
+});
+
+t.test('conditions that would need entity tags', async (t) => {
+  const { ask, jobs } = await serve(t);
+  const conditions: [string, string][] = [
+    ['If-Match', '"tag"'],
+    ['If-Match', '*'],
+    ['If-Unmodified-Since', 'Tue, 11 Nov 2014 22:10:40 GMT'],
+  ];
+  for (const [parameter, value] of conditions) {
+    for (const method of ['PUT', 'GET', 'POST', 'DELETE']) {
+      const path = method === 'PUT' ? '/jobs/k/j?interval=60' : '/jobs/k/j';
+      const answer = await ask({ method, path, headers: { [parameter]: value } });
+      t.match(
+        answer,
+        {
+          status: 400,
+          body: { code: 'invalid_parameter', parameter, detail: /no entity tags: nothing was done/ },
+        },
+        `${method} ${parameter}`,
+      );
+    }
+  }
   t.same(jobs.calls, []);
 });
 

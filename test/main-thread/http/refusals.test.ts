@@ -241,7 +241,7 @@ t.test('paths', async (t) => {
     });
   }
   for (const path of [
-    '/',
+    '/nothing',
     '/jobs',
     '/jobs/k',
     '/jobs/',
@@ -277,6 +277,8 @@ t.test('methods', async (t) => {
     ['DELETE', '/readyz', 'GET, HEAD'],
     ['PUT', '/openapi.json', 'GET, HEAD'],
     ['POST', '/docs', 'GET, HEAD'],
+    ['OPTIONS', '/metrics', 'GET, HEAD'],
+    ['POST', '/', 'GET, HEAD'],
   ];
   for (const [method, path, allow] of cases) {
     const answer = await served.ask({ method, path, headers: { 'content-type': 'text/plain' }, body: 'x' });

@@ -101,6 +101,29 @@ t.test('the OpenAPI document', async (t) => {
   t.ok(document.components.schemas.Problem?.properties.code?.enum?.includes('outcome_unknown'));
 });
 
+t.test('HEAD, wherever GET is: its headers and no body', async (t) => {
+  const { ask } = await serve(t);
+  for (const path of ['/', '/healthz', '/readyz', '/metrics', '/openapi.json', '/docs']) {
+    const get = await ask({ path });
+    const head = await ask({ path, method: 'HEAD' });
+    t.equal(head.status, get.status, path);
+    t.equal(head.text, '');
+    for (const name of ['content-type', 'content-length', 'location', 'cache-control']) {
+      t.equal(head.headers[name], get.headers[name], `${path} ${name}`);
+    }
+  }
+  const missing = await ask({ path: '/nothing', method: 'HEAD' });
+  t.match(missing, { status: 404, text: '', headers: { 'content-type': 'application/problem+json' } });
+});
+
+t.test('/ leads to the page at /docs', async (t) => {
+  const { ask, port } = await serve(t);
+  t.match(await ask({ path: '/' }), { status: 302, headers: { location: './docs' } });
+  const followed = await fetch(`http://127.0.0.1:${port}`);
+  t.match(followed, { status: 200, url: `http://127.0.0.1:${port}/docs` });
+  t.match(await followed.text(), /<title>Dalga</);
+});
+
 t.test('the page at /docs', async (t) => {
   const { ask } = await serve(t);
   const page = await ask({ path: '/docs' });

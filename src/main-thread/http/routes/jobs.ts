@@ -3,6 +3,7 @@ import { DalgaError } from '../../../errors.ts';
 import { checkCombination, checkPut } from '../../../job/plan.ts';
 import type { JobService } from '../../job-service.ts';
 import { announcesBody, type Body } from '../body.ts';
+import { readConditions } from '../conditions.ts';
 import { readJobKey } from '../job-key.ts';
 import { formatJob } from '../job-view.ts';
 import { readSchedule, refuseParameters } from '../parameters.ts';
@@ -19,7 +20,8 @@ export function addJobRoutes(app: FastifyInstance, jobs: JobService): void {
     const key = readJobKey(path);
     const schedule = readSchedule('PUT', query, bodyOf(request));
     checkPut(schedule);
-    const { created, view } = await jobs.put(key, schedule, { onlyCreate: readOnlyCreate(request) });
+    const onlyCreate = readConditions('PUT', request.headers);
+    const { created, view } = await jobs.put(key, schedule, { onlyCreate });
     return sendJson(reply, created ? 201 : 200, formatJob(view));
   });
 
@@ -27,6 +29,7 @@ export function addJobRoutes(app: FastifyInstance, jobs: JobService): void {
     const { path, query } = splitTarget(request.raw.url!);
     const key = readJobKey(path);
     refuseParameters('GET', query, undefined);
+    readConditions('GET', request.headers);
     if (announcesBody(request)) throw new DalgaError('malformed_request', 'GET takes no body');
     return sendJson(reply, 200, formatJob((await jobs.get(key)) ?? missing()));
   });
@@ -36,6 +39,7 @@ export function addJobRoutes(app: FastifyInstance, jobs: JobService): void {
     const key = readJobKey(path);
     const schedule = readSchedule('POST', query, bodyOf(request));
     checkCombination(schedule);
+    readConditions('POST', request.headers);
     return sendJson(reply, 200, formatJob((await jobs.post(key, schedule)) ?? missing()));
   });
 
@@ -43,6 +47,7 @@ export function addJobRoutes(app: FastifyInstance, jobs: JobService): void {
     const { path, query } = splitTarget(request.raw.url!);
     const key = readJobKey(path);
     refuseParameters('DELETE', query, bodyOf(request));
+    readConditions('DELETE', request.headers);
     if (!(await jobs.delete(key))) missing();
     return reply.code(204).header('cache-control', 'no-store').send();
   });
@@ -50,16 +55,6 @@ export function addJobRoutes(app: FastifyInstance, jobs: JobService): void {
 
 function bodyOf(request: FastifyRequest): Body | undefined {
   return request.body as Body | undefined;
-}
-
-/** Whether PUT may only create. There are no entity tags, so that no other condition can be judged. */
-function readOnlyCreate({ headers }: FastifyRequest): boolean {
-  const condition = headers['if-none-match'];
-  if (condition === undefined) return false;
-  if (condition.trim() === '*') return true;
-  throw new DalgaError('invalid_parameter', 'If-None-Match must be *: PUT then creates, and never replaces', {
-    parameter: 'If-None-Match',
-  });
 }
 
 function missing(): never {
