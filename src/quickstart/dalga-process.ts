@@ -1,9 +1,9 @@
-import { closeSync, mkdirSync, openSync } from 'node:fs';
+import { closeSync, mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Config } from '../config.ts';
 import { type OwnedProcess, startOwned } from './owned-process.ts';
 import type { Servers } from './server-choice.ts';
-import { waitUntilReady } from './server-start.ts';
+import { openLog, waitUntilReady } from './server-start.ts';
 
 /** A first start creates the tables, a later one loads the jobs. ms */
 const READY_DEADLINE = 60_000;
@@ -41,7 +41,7 @@ export async function startDalga({
   logFile,
 }: DalgaOptions): Promise<OwnedProcess> {
   mkdirSync(dirname(logFile), { recursive: true });
-  const output = openSync(logFile, 'w');
+  const output = openLog(logFile);
   const program = join(root, 'dist', 'src', 'main.js');
   const env = environment(config, servers);
   const owned = await startOwned(process.execPath, [program], { env, cwd: root, output }).finally(() =>

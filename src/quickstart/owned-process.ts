@@ -11,8 +11,8 @@ import { once } from 'node:events';
  */
 export type OwnedProcess = {
   readonly pid: number;
-  /** Resolves when the process has ended, whatever the reason. Never rejects. */
-  readonly exited: Promise<void>;
+  /** Resolves when the process has ended, with how: `exit code 1`, `SIGKILL`. Never rejects. */
+  readonly exited: Promise<string>;
   running(): boolean;
   /** Sends a signal to the process and its group; nothing happens when it has ended. */
   signal(signal: NodeJS.Signals): void;
@@ -62,11 +62,11 @@ export async function startOwned(
   watcher.stdin.on('error', () => {});
 
   let running = true;
-  const exited = new Promise<void>((resolve) => {
-    child.once('exit', () => {
+  const exited = new Promise<string>((resolve) => {
+    child.once('exit', (code, signalName) => {
       running = false;
       watcher.stdin.end('done\n');
-      resolve();
+      resolve(signalName ?? `exit code ${code}`);
     });
   });
   // Only the child itself keeps this process alive.

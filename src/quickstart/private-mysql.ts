@@ -1,12 +1,12 @@
 import { execFile } from 'node:child_process';
-import { closeSync, existsSync, mkdirSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import mysql from 'mysql2/promise';
 import { freePorts } from './free-port.ts';
 import { startOwned } from './owned-process.ts';
 import { findMysql } from './programs.ts';
-import { keptPassword, retryOnPortRace, waitUntilReady } from './server-start.ts';
+import { keptPassword, openLog, retryOnPortRace, waitUntilReady } from './server-start.ts';
 
 export type PrivateMysqlOptions = {
   /** Holds the data, the log and the password. A second start with the same folder finds the data again. */
@@ -28,8 +28,9 @@ export type PrivateMysql = {
   database: string;
   pid: number;
   folder: string;
-  /** Resolves when the server has ended, whatever the reason. */
-  exited: Promise<void>;
+  logFile: string;
+  /** Resolves when the server has ended, with how: `exit code 1`, `SIGKILL`. */
+  exited: Promise<string>;
   stop(): Promise<void>;
   kill(signal: NodeJS.Signals): void;
   /** Lets this process end without stop(); the server then ends too. */
@@ -99,7 +100,7 @@ async function startOnce(folder: string, options: PrivateMysqlOptions): Promise<
   const port = options.port ?? (await freePorts(1))[0]!;
   const password = keptPassword(join(folder, 'password'));
   const logFile = join(folder, 'mysql.log');
-  const output = openSync(logFile, 'w');
+  const output = openLog(logFile);
   const owned = await startOwned(
     // The lock lives as long as the server: a second start waits for a first that is still stopping.
     'flock',
@@ -130,6 +131,7 @@ async function startOnce(folder: string, options: PrivateMysqlOptions): Promise<
     ...login,
     pid: owned.pid,
     folder,
+    logFile,
     exited: owned.exited,
     stop: () => owned.end(),
     kill: owned.signal,

@@ -1,12 +1,12 @@
 import { execFile } from 'node:child_process';
-import { closeSync, mkdirSync, openSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import amqp from 'amqplib';
 import { freePorts } from './free-port.ts';
 import { type OwnedProcess, startOwned } from './owned-process.ts';
 import { findRabbitmq, type RabbitmqPrograms } from './programs.ts';
-import { keptPassword, retryOnPortRace, StartFailed, waitUntilReady } from './server-start.ts';
+import { keptPassword, openLog, retryOnPortRace, StartFailed, waitUntilReady } from './server-start.ts';
 
 export type PrivateRabbitmqOptions = {
   /** Holds the data, the logs, the cookie and the password. A second start with it finds the data again. */
@@ -28,8 +28,9 @@ export type PrivateRabbitmq = {
   nodeName: string;
   pid: number;
   folder: string;
-  /** Resolves when the broker and its epmd have ended, whatever the reason. */
-  exited: Promise<void>;
+  logFile: string;
+  /** Resolves when the broker and its epmd have ended, with how the broker did: `exit code 1`, `SIGKILL`. */
+  exited: Promise<string>;
   /** What rabbitmqctl needs in its environment to reach this node, from any process: see `rabbitmqctl`. */
   ctlEnvironment: Record<string, string>;
   /** Runs rabbitmqctl on this node (about 1 s each) and resolves with its standard output. */
@@ -123,7 +124,7 @@ async function startOnce(
   const ctlEnvironment = environment(folder, { amqp: port, distribution, epmd: epmdPort });
   const env = withInherited(ctlEnvironment);
   const logFile = join(folder, 'log', 'start.log');
-  const output = openSync(logFile, 'w');
+  const output = openLog(logFile);
   let epmd: OwnedProcess | undefined;
   try {
     // Left to itself the broker would start epmd as a daemon, which outlives it.
@@ -150,7 +151,7 @@ async function startOnce(
     options.log?.(`RabbitMQ answers on 127.0.0.1:${port}`);
 
     const itsEpmd = epmd;
-    const exited = owned.exited.then(() => itsEpmd.end());
+    const exited = owned.exited.then((how) => itsEpmd.end().then(() => how));
     return {
       host: '127.0.0.1',
       port,
@@ -160,6 +161,7 @@ async function startOnce(
       nodeName: NODE_NAME,
       pid: owned.pid,
       folder,
+      logFile,
       exited,
       ctlEnvironment,
       ctl: (...args) => rabbitmqctl(ctlEnvironment, args),

@@ -8,7 +8,7 @@ import { INTERVAL, parseOpml, QUEUE, scheduleFeeds } from './feeds.ts';
 import { isPortFree } from './free-port.ts';
 import { startLiveView } from './live-view.ts';
 import { chooseServers, Refusal, type Servers } from './server-choice.ts';
-import { StartFailed } from './server-start.ts';
+import { type Running, StartFailed } from './server-start.ts';
 import { Statistics } from './statistics.ts';
 import type { Step } from './step.ts';
 
@@ -28,10 +28,16 @@ export async function quickstart(options: QuickstartOptions): Promise<number> {
   const stops: (() => Promise<void>)[] = [];
   const end = endOfRun();
   const view = { stop: () => {} };
+  const broken = brokenRun();
   let code = 0;
   try {
+    const atEnd = (stop: () => Promise<void>) => stops.unshift(stop);
     // A step that is still under way when the end comes is left alone: what it starts ends with this process.
-    await Promise.race([run({ ...options, atEnd: (stop) => stops.unshift(stop), end, view }), end.reached]);
+    await Promise.race([
+      run({ ...options, atEnd, watch: broken.watch, end, view }),
+      end.reached,
+      broken.failed,
+    ]);
   } catch (error) {
     view.stop();
     console.error(`\n${(error as Error).message}`);
@@ -62,6 +68,20 @@ function endOfRun(): End {
   return { reached: promise, reach: resolve };
 }
 
+/** Fails with the first of the watched servers that ends before the run does. */
+function brokenRun(): { failed: Promise<never>; watch: (running: Running) => void } {
+  let watch = (_running: Running): void => {};
+  const failed = new Promise<never>((_resolve, reject) => {
+    watch = ({ name, exited, logFile }) => {
+      exited.then((how) => {
+        const what = `${name} has ended by itself (${how}), and the quickstart ends with it. The data stays for the next time`;
+        reject(new StartFailed(what, logFile));
+      });
+    };
+  });
+  return { failed, watch };
+}
+
 function withResolvers(): { promise: Promise<void>; resolve: () => void } {
   let resolve = (): void => {};
   const promise = new Promise<void>((settle) => {
@@ -74,11 +94,13 @@ type Run = QuickstartOptions & {
   /** Takes what ends something that was started. */
   atEnd: (stop: () => Promise<void>) => void;
   end: End;
+  /** Takes what must not end before the run does. */
+  watch: (running: Running) => void;
   /** The live view, which must be still before anything else is printed. */
   view: { stop: () => void };
 };
 
-async function run({ root, step, atEnd, end, view }: Run): Promise<void> {
+async function run({ root, step, atEnd, watch, end, view }: Run): Promise<void> {
   const { config } = loadConfig({ env: process.env, args: [] });
   const { host, port } = config.http;
   const api = `http://127.0.0.1:${port}`;
@@ -89,7 +111,7 @@ async function run({ root, step, atEnd, end, view }: Run): Promise<void> {
     );
   }
   const given = readEnvironment(process.env);
-  const servers = await chooseServers({ root, step, config, given, atEnd });
+  const servers = await chooseServers({ root, step, config, given, atEnd, watch });
   const feeds = parseOpml(readFileSync(join(root, 'config', 'feeds.opml'), 'utf8'));
 
   const statistics = new Statistics();
@@ -101,6 +123,7 @@ async function run({ root, step, atEnd, end, view }: Run): Promise<void> {
   const since = Date.now();
   statistics.runningSince(since);
   atEnd(() => dalga.end());
+  watch({ name: 'Dalga', exited: dalga.exited, logFile });
   const { created, kept } = await step(
     `scheduling ${feeds.length} feeds, each every ${INTERVAL} s`,
     (detail) => scheduleFeeds(api, feeds, detail),
@@ -109,8 +132,7 @@ async function run({ root, step, atEnd, end, view }: Run): Promise<void> {
   view.stop = startLiveView({ api, feeds, statistics, since, out: process.stdout });
   const seconds = Number(process.env.DALGA_QUICKSTART_SECONDS);
   if (seconds > 0) setTimeout(end.reach, seconds * 1000);
-  await dalga.exited;
-  throw new StartFailed('Dalga has ended by itself', logFile);
+  await end.reached;
 }
 
 /** Declares the queue before anything is published to it, and counts what comes. Resolves with its end. */

@@ -5,6 +5,7 @@ import { Compose, type ComposeService } from './compose.ts';
 import { installDebianPackages, missingPackages, whyNoInstall } from './debian-packages.ts';
 import { type MysqlLogin, type RabbitmqLogin, whyNoMysql, whyNoRabbitmq } from './login-check.ts';
 import { startPrivateMysql, startPrivateRabbitmq } from './private-servers.ts';
+import type { Running } from './server-start.ts';
 import type { Step } from './step.ts';
 
 /** What a person has to put right before the quickstart can go on. */
@@ -26,6 +27,8 @@ export type ChoiceOptions = {
   given: ReadonlyMap<string, string>;
   /** Takes what ends a server that was started. */
   atEnd: (stop: () => Promise<void>) => void;
+  /** Takes a server that was started, whose end would be the end of the run. */
+  watch: (running: Running) => void;
 };
 
 /**
@@ -96,7 +99,7 @@ async function startOwn(
   );
 }
 
-async function startPrivate(needed: readonly ComposeService[], { root, step, atEnd }: ChoiceOptions) {
+async function startPrivate(needed: readonly ComposeService[], { root, step, atEnd, watch }: ChoiceOptions) {
   const folder = join(root, '.private', 'quickstart');
   mkdirSync(folder, { recursive: true });
   const servers: Partial<Servers> = {};
@@ -105,11 +108,13 @@ async function startPrivate(needed: readonly ComposeService[], { root, step, atE
       mysql: async () => {
         const server = await startPrivateMysql({ folder: join(folder, 'mysql'), log });
         atEnd(server.stop);
+        watch({ name: 'MySQL', exited: server.exited, logFile: server.logFile });
         servers.mysql = server;
       },
       rabbitmq: async () => {
         const server = await startPrivateRabbitmq({ folder: join(folder, 'rabbitmq'), log });
         atEnd(server.stop);
+        watch({ name: 'RabbitMQ', exited: server.exited, logFile: server.logFile });
         servers.rabbitmq = server;
       },
     };

@@ -1,9 +1,18 @@
 import { randomBytes } from 'node:crypto';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, openSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { OwnedProcess } from './owned-process.ts';
 
-/** A server's process ended before it was ready; `output` is what it wrote. */
+/** Opens a server's log anew. That of the start before is kept, since it may tell why there is another one. */
+export function openLog(logFile: string): number {
+  if (existsSync(logFile)) renameSync(logFile, `${logFile}.1`);
+  return openSync(logFile, 'w');
+}
+
+/** Something that was started here, as long as it is to run. */
+export type Running = { readonly name: string; readonly exited: Promise<string>; readonly logFile: string };
+
+/** A server's process ended when it should not have, before it was ready or later; `output` is what it wrote. */
 export class StartFailed extends Error {
   readonly output: string;
   constructor(what: string, logFile: string) {
