@@ -122,7 +122,8 @@ export async function serve(t: Test, options: Partial<AppOptions> = {}): Promise
   };
 }
 
-async function send(port: number, { method = 'GET', path, headers = {}, body }: Ask): Promise<Answer> {
+/** Sends a request whose path is not normalised. */
+export async function send(port: number, { method = 'GET', path, headers = {}, body }: Ask): Promise<Answer> {
   const request = httpRequest({ host: '127.0.0.1', port, method, path, headers, agent: false });
   request.end(body);
   const [response] = await once(request, 'response');
@@ -134,7 +135,8 @@ async function send(port: number, { method = 'GET', path, headers = {}, body }: 
   return { status: response.statusCode, headers: response.headers, text, body: parse(text) };
 }
 
-async function sendRaw(port: number, bytes: string | Buffer): Promise<Answer> {
+/** Sends bytes on a connection of its own; resolves to all that came until the server closed it. */
+export async function sendRaw(port: number, bytes: string | Buffer): Promise<Answer> {
   const socket = connect(port, '127.0.0.1');
   socket.setEncoding('utf8');
   socket.write(bytes);
