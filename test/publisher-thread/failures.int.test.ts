@@ -1,8 +1,8 @@
 import t from 'tap';
 import { Outcome } from '../../src/protocol/scheduler-publisher.ts';
+import { startProxy } from '../helpers/proxy.ts';
 import { testRabbitmq } from '../helpers/servers.ts';
 import { configOf, connectedPublisher, makeBatch, numbered, outcomesOf } from './harness.ts';
-import { startProxy } from './proxy.ts';
 
 const rabbit = await testRabbitmq({ ownVhost: true });
 t.teardown(rabbit.close);

@@ -1,9 +1,9 @@
 import t from 'tap';
 import { monotonicNow } from '../../src/clock.ts';
 import { Outcome } from '../../src/protocol/scheduler-publisher.ts';
+import { startProxy } from '../helpers/proxy.ts';
 import { testRabbitmq } from '../helpers/servers.ts';
 import { configOf, connectedPublisher, makeBatch, numbered, outcomesOf } from './harness.ts';
-import { startProxy } from './proxy.ts';
 
 const rabbit = await testRabbitmq();
 t.teardown(rabbit.close);
