@@ -27,6 +27,11 @@ const BATCHES_IN_ONE_GO = 4;
 const LOAD_WAKE = 10;
 /** Messages that publishers may have unconfirmed in all. */
 const UNCONFIRMED_LIMIT = 100_000;
+/**
+ * A batch may be written for so long, as a share of the lease, also while the lease may be trusted for ever: what
+ * waits in a publisher for longer comes back unsent, and is handed out under the trust of that moment.
+ */
+const TRUST_SHARE = 2 / 3;
 /** Turns taken in one go, whether or not their messages can be sent. */
 const TURNS_IN_ONE_GO = 5000;
 
@@ -46,6 +51,8 @@ export type SchedulerOptions = {
   readonly exceptions: Uint8Array;
   /** Monotonic ms. */
   readonly trustedUntil: number;
+  /** ms */
+  readonly lease: number;
   /** A message was confirmed, but no queue was bound for it. */
   readonly onReturned: (exchange: string, routingKey: string) => void;
 };
@@ -277,14 +284,15 @@ export class Scheduler {
   }
 
   async #dispatch(taken: number[]): Promise<void> {
-    const { clock, misfireAfter } = this.#options;
+    const { clock, misfireAfter, lease } = this.#options;
     const { flights, arena } = this.#occurrences;
     const number = ++this.#batchNumber;
     const now = clock.now();
+    const monotonic = clock.monotonic();
     const message = buildBatch(taken, flights, arena, {
       number,
-      trustedUntil: this.#trustedUntil,
-      clockOffset: now - clock.monotonic(),
+      trustedUntil: Math.min(this.#trustedUntil, monotonic + lease * TRUST_SHARE),
+      clockOffset: now - monotonic,
       now,
       misfireAfter,
     });

@@ -70,6 +70,7 @@ export class SchedulerService {
       watermark: init.watermark,
       exceptions: init.exceptions,
       trustedUntil: init.trustedUntil,
+      lease: init.config.lease,
       onReturned: (exchange, routingKey) => returnLog.note(exchange, routingKey),
     });
     this.#publishers = options.startPublishers(this);

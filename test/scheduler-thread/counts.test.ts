@@ -100,6 +100,7 @@ t.test('the scheduler reports them', async (t) => {
     watermark: NOW,
     exceptions: encodeExceptions({ ids: Float64Array.of(1, 2), times: Float64Array.of(NOW - 1000, NOW - 1) }),
     trustedUntil: Number.POSITIVE_INFINITY,
+    lease: 15_000,
     onReturned: () => {},
   });
   // Job 1 owes its exception; job 2 has none at that time any more.

@@ -11,6 +11,7 @@ import { ManualTime, settleMicrotasks } from '../helpers/manual-time.ts';
 import { intervalRow, oneOffRow } from '../helpers/rows.ts';
 
 const NOW = 1_800_000_000_000;
+const LEASE = 15_000;
 const decoder = new TextDecoder();
 
 type Sent = {
@@ -74,6 +75,7 @@ function setUp(
       times: Float64Array.from(exceptions, ([, at]) => at),
     }),
     trustedUntil: Number.POSITIVE_INFINITY,
+    lease: LEASE,
     onReturned: (_exchange, routingKey) => returned.push(routingKey),
   });
   const connect = (connected = true) =>
@@ -549,6 +551,22 @@ t.test('nothing is taken past the lease', async (t) => {
     sent.map(({ id }) => id),
     [1, 2],
   );
+});
+
+t.test('a batch is trusted for a part of the lease, also while the lease is trusted for ever', async (t) => {
+  const { scheduler, time, held, sent } = setUp({ answer: 'hold' });
+  scheduler.finishLoad();
+  scheduler.apply(1, [upsert(intervalRow(1, 60_000, NOW + 50))]);
+  await time.advance(50);
+  t.equal(held[0]!.batch.trustedUntil, time.monotonic() + (LEASE * 2) / 3);
+  // It waited for too long in the publisher.
+  await time.advance(LEASE);
+  await held[0]!.answer([Outcome.unsent]);
+  scheduler.trust(time.monotonic() + 1000);
+  await time.advance(100);
+  t.equal(sent.length, 2);
+  t.equal(sent[1]!.time, sent[0]!.time);
+  t.ok(held[1]!.batch.trustedUntil <= time.monotonic() + 1000, 'never longer than the lease itself');
 });
 
 t.test('a clean stop', async (t) => {
