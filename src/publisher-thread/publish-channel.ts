@@ -1,9 +1,10 @@
 import { type ConfirmChannel, IllegalOperationError, type Message } from 'amqplib';
 import { monotonicNow } from '../clock.ts';
+import { parseMessageId } from '../protocol/message-id.ts';
 import { Outcome } from '../protocol/scheduler-publisher.ts';
 import type { BatchRun } from './batch-run.ts';
 import { ConfirmWindow } from './confirm-window.ts';
-import { parseMessageId, propertiesOf } from './message.ts';
+import { propertiesOf } from './message.ts';
 
 /** A message that was written: its batch and its position there. */
 export type Written = { readonly run: BatchRun; readonly position: number };

@@ -121,6 +121,12 @@ export class JobArena {
     return this.#bodyLength.get(slot);
   }
 
+  body(slot: number): Uint8Array {
+    const body = new Uint8Array(this.bodyLength(slot));
+    this.copyBody(slot, body, 0);
+    return body;
+  }
+
   copyBody(slot: number, target: Uint8Array, offset: number): void {
     this.#bytes.copy(this.#body.get(slot) >>> 0, this.#bodyLength.get(slot), target, offset);
   }

@@ -17,6 +17,7 @@ import { computeFrontier } from './frontier.ts';
 import { Intake } from './intake.ts';
 import { LatenessCount } from './lateness-count.ts';
 import { Occurrences } from './occurrences.ts';
+import { describeReturned, type ReturnedMessage } from './return-log.ts';
 import { mayTake } from './routes.ts';
 
 /** Messages in one batch, at most. */
@@ -53,8 +54,7 @@ export type SchedulerOptions = {
   readonly trustedUntil: number;
   /** ms */
   readonly lease: number;
-  /** A message was confirmed, but no queue was bound for it. */
-  readonly onReturned: (exchange: string, routingKey: string) => void;
+  readonly onReturned: (message: ReturnedMessage) => void;
 };
 
 /**
@@ -325,8 +325,7 @@ export class Scheduler {
     const { clock } = this.#options;
     if (outcome === Outcome.returned) {
       const { flights, arena } = this.#occurrences;
-      const { exchange, routingKey } = arena.routes.get(flights.route.get(flight));
-      this.#options.onReturned(exchange, routingKey);
+      this.#options.onReturned(describeReturned(flight, flights, arena));
     }
     this.#occurrences.settle(flight, outcome, clock.now(), clock.monotonic());
     if (this.#onSettled !== null && this.#occurrences.flights.sent === 0) this.#onSettled();

@@ -55,7 +55,7 @@ export class SchedulerService {
 
   constructor(options: SchedulerServiceOptions) {
     const { init, port, clock, timers, log } = options;
-    const returnLog = new ReturnLog(log, clock);
+    const returnLog = new ReturnLog(log, clock, init.tag);
     this.#options = options;
     // A checkpoint is never older than the interval, the age of the report that it is made of included.
     this.#reportInterval = init.config.checkpointInterval / 5;
@@ -71,7 +71,7 @@ export class SchedulerService {
       exceptions: init.exceptions,
       trustedUntil: init.trustedUntil,
       lease: init.config.lease,
-      onReturned: (exchange, routingKey) => returnLog.note(exchange, routingKey),
+      onReturned: (message) => returnLog.note(message),
     });
     this.#publishers = options.startPublishers(this);
     port.listen((command) => this.#obey(command));

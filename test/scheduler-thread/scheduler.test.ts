@@ -37,7 +37,7 @@ function setUp(
   const sent: Sent[] = [];
   const held: HeldBatch[] = [];
   const behaviour = { answer };
-  const returned: string[] = [];
+  const returned: unknown[] = [];
   const publish = (batch: PublishBatch): Promise<PublishAnswer> => {
     for (let place = 0; place < batch.count; place++) sent.push(readMessage(batch, place));
     const reply = (outcomes: OutcomeCode[]): PublishAnswer => ({
@@ -76,7 +76,8 @@ function setUp(
     }),
     trustedUntil: Number.POSITIVE_INFINITY,
     lease: LEASE,
-    onReturned: (_exchange, routingKey) => returned.push(routingKey),
+    onReturned: ({ routingKey, time, job }) =>
+      returned.push({ routingKey, time, job: job && [job.id, decoder.decode(job.name())] }),
   });
   const connect = (connected = true) =>
     scheduler.hear({ type: 'connection.changed', threadId: 1, connected, reason: null, fatal: false });
@@ -305,7 +306,7 @@ t.test('outcomes', async (t) => {
     scheduler.apply(1, [upsert(intervalRow(1, 600_000, NOW + 10))]);
     await time.advance(1000);
     t.equal(sent.length, 1);
-    t.same(returned, ['check_feed']);
+    t.same(returned, [{ routingKey: 'check_feed', time: NOW + 10, job: [1, '1'] }]);
     t.match(scheduler.progress(), { settledCount: 1, counters: { returned: 1, confirmed: 0 } });
   });
 
