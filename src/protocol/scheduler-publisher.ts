@@ -79,14 +79,16 @@ export type PublisherReport =
       readonly positions: Uint32Array;
       readonly outcomes: Uint8Array;
     }
-  /** This thread's connection. `fatal`: it was refused in a way that only an operator can mend. */
+  /** This thread's connection. */
   | {
       readonly type: 'connection.changed';
       readonly threadId: number;
+      /** It can be published over. */
       readonly connected: boolean;
       /** For a person; null when connected. */
       readonly reason: string | null;
-      readonly fatal: boolean;
+      /** It stands, but the broker reads nothing from it now. */
+      readonly blocked: boolean;
     }
   /** An exchange cannot be published to (it does not exist, or access was refused), or can again. */
   | {

@@ -122,22 +122,21 @@ export class Broker {
   #block(cause: string): void {
     const { host, port } = this.#options.config;
     for (const link of this.#links.values()) link.hold(true);
-    this.#changed(`RabbitMQ at ${host}:${port} takes no messages now: ${cause}`, false);
+    this.#changed(`RabbitMQ at ${host}:${port} takes no messages now: ${cause}`, true);
   }
 
   #down(error: unknown): void {
     if (this.#closed) return;
-    const { reason, fatal } = explainConnectionError(error, this.#options.config);
-    this.#changed(reason, fatal);
+    this.#changed(explainConnectionError(error, this.#options.config).reason, false);
     const delay = backoff(this.#failures++, FIRST_RECONNECT, LAST_RECONNECT);
     this.#timer = setTimeout(() => void this.#connect(), delay);
   }
 
-  #changed(reason: string | null, fatal: boolean): void {
+  #changed(reason: string | null, blocked: boolean): void {
     if (reason === this.#reason) return;
     this.#reason = reason;
     const { threadId, report } = this.#options;
-    report({ type: 'connection.changed', threadId, connected: reason === null, reason, fatal });
+    report({ type: 'connection.changed', threadId, connected: reason === null, reason, blocked });
   }
 
   #connected(patience: number): Promise<void> {

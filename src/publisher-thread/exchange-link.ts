@@ -36,7 +36,8 @@ export class ExchangeLink {
   readonly #options: ExchangeLinkOptions;
   #channel: PublishChannel | null = null;
   #opening: Promise<PublishChannel | null> | null = null;
-  #unusable = false;
+  /** Why it cannot be published to; null while it can. */
+  #fault: string | null = null;
   #probes = 0;
   #timer: NodeJS.Timeout | null = null;
   #held = false;
@@ -47,13 +48,9 @@ export class ExchangeLink {
     this.#options = options;
   }
 
-  get usable(): boolean {
-    return !this.#unusable;
-  }
-
   /** Monotonic ms of the last use, when it could be closed now; else null. */
   get idleSince(): number | null {
-    if (this.#unusable || this.#opening !== null) return null;
+    if (this.#fault !== null || this.#opening !== null) return null;
     if (this.#channel === null) return 0;
     return this.#channel.idle ? this.#channel.usedAt : null;
   }
@@ -61,7 +58,7 @@ export class ExchangeLink {
   /** The exchange's channel, or null when it is unusable or there is no connection. */
   channel(): Promise<PublishChannel | null> | PublishChannel | null {
     if (this.#channel !== null) return this.#channel;
-    if (this.#unusable || this.#stopped) return null;
+    if (this.#fault !== null || this.#stopped) return null;
     this.#opening ??= this.#open().finally(() => {
       this.#opening = null;
     });
@@ -71,7 +68,10 @@ export class ExchangeLink {
   /** The connection is there (again). */
   connected(): void {
     this.#held = false;
-    if (this.#unusable) this.#probeIn(0);
+    if (this.#fault === null) return;
+    // What this thread said of its exchanges is forgotten with its connection.
+    this.#options.onChanged(false, this.#fault);
+    this.#probeIn(0);
   }
 
   hold(held: boolean): void {
@@ -140,8 +140,10 @@ export class ExchangeLink {
 
   #refuse(error: Error): void {
     if (this.#stopped) return;
-    if (!this.#unusable) this.#options.onChanged(false, textOf(error.message));
-    this.#unusable = true;
+    if (this.#fault === null) {
+      this.#fault = textOf(error.message);
+      this.#options.onChanged(false, this.#fault);
+    }
     this.#probeIn(backoff(this.#probes++, FIRST_PROBE, LAST_PROBE));
   }
 
@@ -162,7 +164,7 @@ export class ExchangeLink {
     }
     if (this.#stopped) return;
     if (error === null) {
-      this.#unusable = false;
+      this.#fault = null;
       this.#options.onChanged(true, null);
     } else if (this.#options.connection() === connection) {
       this.#probeIn(backoff(this.#probes++, FIRST_PROBE, LAST_PROBE));

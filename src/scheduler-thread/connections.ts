@@ -1,9 +1,12 @@
-/** Which publisher threads are connected to RabbitMQ, and how often a lost connection was made again. */
+/** Which publisher threads can publish, and how often a lost connection to RabbitMQ was made again. */
 export class Connections {
   readonly #threads = new Set<number>();
+  /** Connected, but the broker reads nothing from them now. */
+  readonly #blocked = new Set<number>();
   #lost = 0;
   #reconnects = 0;
 
+  /** Those that can publish now. */
   get size(): number {
     return this.#threads.size;
   }
@@ -13,13 +16,18 @@ export class Connections {
     return this.#reconnects;
   }
 
+  /** It can publish (again). */
   add(threadId: number): void {
     if (this.#threads.has(threadId)) return;
     this.#threads.add(threadId);
-    if (this.#reconnects < this.#lost) this.#reconnects++;
+    if (!this.#blocked.delete(threadId) && this.#reconnects < this.#lost) this.#reconnects++;
+  }
+
+  block(threadId: number): void {
+    if (this.#threads.delete(threadId)) this.#blocked.add(threadId);
   }
 
   delete(threadId: number): void {
-    if (this.#threads.delete(threadId)) this.#lost++;
+    if (this.#threads.delete(threadId) || this.#blocked.delete(threadId)) this.#lost++;
   }
 }

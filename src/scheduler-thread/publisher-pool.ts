@@ -27,7 +27,6 @@ export type PublisherPoolOptions = {
 };
 
 export type PublisherPool = {
-  readonly threads: number;
   /**
    * Publishes a batch. Never rejects: when the thread ends before its answer, what it wrote is not known and all
    * is `lost`; after `close` all is `unsent` (the answer's threadId is then -1). A late outcome can be reported
@@ -139,7 +138,6 @@ export function createPublisherPool(options: PublisherPoolOptions): PublisherPoo
   }
 
   return {
-    threads: options.threads,
     publish,
     close() {
       closed ??= end();

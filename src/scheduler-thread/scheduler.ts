@@ -146,6 +146,7 @@ export class Scheduler {
         break;
       case 'connection.changed':
         if (report.connected) this.#connected.add(report.threadId);
+        else if (report.blocked) this.#connected.block(report.threadId);
         else this.#disconnected(report.threadId);
         break;
       case 'exchange.changed':

@@ -6,6 +6,7 @@ import { jobBytes } from '../protocol/job-memory.ts';
 import type { SchedulerCommand, SchedulerInit, SchedulerReport } from '../protocol/main-scheduler.ts';
 import type { PublishAnswer, PublishBatch, PublisherReport } from '../protocol/scheduler-publisher.ts';
 import { type TypedPort, unreachable } from '../protocol/typed-port.ts';
+import { BrokerLog } from './broker-log.ts';
 import { type LoaderOptions, loadTable } from './loader.ts';
 import { ReturnLog } from './return-log.ts';
 import { Scheduler } from './scheduler.ts';
@@ -50,6 +51,7 @@ export class SchedulerService {
   readonly #options: SchedulerServiceOptions;
   readonly #scheduler: Scheduler;
   readonly #publishers: Publishers;
+  readonly #brokerLog: BrokerLog;
   readonly #reportInterval: number;
   #reportTimer: unknown;
 
@@ -57,6 +59,7 @@ export class SchedulerService {
     const { init, port, clock, timers, log } = options;
     const returnLog = new ReturnLog(log, clock, init.tag);
     this.#options = options;
+    this.#brokerLog = new BrokerLog(log);
     // A checkpoint is never older than the interval, the age of the report that it is made of included.
     this.#reportInterval = init.config.checkpointInterval / 5;
     this.#scheduler = new Scheduler({
@@ -81,30 +84,24 @@ export class SchedulerService {
 
   /** A publisher thread speaks. */
   hear(message: PublisherReport): void {
-    const { log, port } = this.#options;
     this.#scheduler.hear(message);
     if (message.type === 'connection.changed') {
-      if (message.connected) log.info({ threadId: message.threadId }, 'connected to RabbitMQ');
-      else log.warn({ threadId: message.threadId }, `not connected to RabbitMQ: ${message.reason}`);
-      port.send({
-        type: 'broker.changed',
-        connected: this.#scheduler.connections,
-        reason: message.reason,
-      });
+      this.#brokerLog.connection(message);
+      this.#tellConnections(message.reason);
     } else if (message.type === 'exchange.changed') {
-      const exchange = JSON.stringify(message.exchange);
-      if (message.usable) log.info(`exchange ${exchange} can be published to again`);
-      else log.error(`exchange ${exchange} cannot be published to: ${message.reason}`);
+      this.#brokerLog.exchange(message);
     }
   }
 
   /** A publisher thread has ended; another one takes its place. */
   loseThread(threadId: number, error: unknown): void {
-    this.#options.log.error(
-      { err: error, threadId },
-      'a publisher thread has ended: another one takes its place',
-    );
+    this.#brokerLog.lose(threadId, error);
     this.#scheduler.loseThread(threadId);
+    this.#tellConnections('the publisher thread has ended, and another one takes its place');
+  }
+
+  #tellConnections(reason: string | null): void {
+    this.#options.port.send({ type: 'broker.changed', connected: this.#scheduler.connections, reason });
   }
 
   #obey(command: SchedulerCommand): void {

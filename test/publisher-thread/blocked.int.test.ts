@@ -22,7 +22,7 @@ t.test('a broker that is short of memory', async (t) => {
   const blocked = publisher.reports.next('connection.changed', ({ connected }) => !connected);
   const first = await publisher.publish(batch);
   t.strictSame([...first.outcomes], [Outcome.pending]);
-  t.match(await blocked, { fatal: false, reason: /takes no messages now: low on memory/ });
+  t.match(await blocked, { blocked: true, reason: /takes no messages now: low on memory/ });
 
   // Held back here, and not in the broker's socket, from where it could not be called back.
   const untrusted = makeBatch([{ routingKey: 'nowhere' }], { trustedUntil: monotonicNow() + 50 });

@@ -24,7 +24,7 @@ t.test('what was unconfirmed when the operator closes the connection is lost, th
   t.strictSame([...answer.outcomes], [Outcome.pending, Outcome.pending, Outcome.pending]);
   await rabbit.ctl('close_all_connections', '-p', rabbit.vhost, 'a test');
   const down = await publisher.reports.next('connection.changed', ({ connected }) => !connected);
-  t.match(down, { fatal: false, reason: /closed the connection: CONNECTION_FORCED - a test/ });
+  t.match(down, { blocked: false, reason: /closed the connection: CONNECTION_FORCED - a test/ });
   const late = await publisher.reports.late(batch.number, 3);
   t.strictSame([...late.values()], [Outcome.lost, Outcome.lost, Outcome.lost]);
   proxy.holdClient(false);

@@ -109,10 +109,18 @@ t.test('the scheduler reports them', async (t) => {
   scheduler.finishLoad();
   await time.advance(500);
   t.match(scheduler.progress().counters, { recovered: 1, dueNow: 2, connections: 0, jobs: 2 });
-  scheduler.hear({ type: 'connection.changed', threadId: 1, connected: true, reason: null, fatal: false });
+  scheduler.hear({ type: 'connection.changed', threadId: 1, connected: true, reason: null, blocked: false });
   await time.advance(0);
+  scheduler.hear({ type: 'connection.changed', threadId: 1, connected: false, reason: 'low', blocked: true });
+  t.match(scheduler.progress().counters, { connections: 0, reconnects: 0 }, 'blocked');
+  scheduler.hear({ type: 'connection.changed', threadId: 1, connected: true, reason: null, blocked: false });
+  t.match(
+    scheduler.progress().counters,
+    { connections: 1, reconnects: 0 },
+    'the connection stood all the time',
+  );
   scheduler.loseThread(1);
-  scheduler.hear({ type: 'connection.changed', threadId: 2, connected: true, reason: null, fatal: false });
+  scheduler.hear({ type: 'connection.changed', threadId: 2, connected: true, reason: null, blocked: false });
   const { counters } = scheduler.progress();
   t.match(counters, { dueNow: 0, connections: 1, reconnects: 1 });
   t.ok(counters.dispatched > 0);

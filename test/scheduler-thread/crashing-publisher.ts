@@ -7,7 +7,7 @@ parentPort!.postMessage({
   threadId,
   connected: true,
   reason: null,
-  fatal: false,
+  blocked: false,
 });
 parentPort!.postMessage({
   type: 'exchange.changed',

@@ -80,7 +80,7 @@ function setUp(
       returned.push({ routingKey, time, job: job && [job.id, decoder.decode(job.name())] }),
   });
   const connect = (connected = true) =>
-    scheduler.hear({ type: 'connection.changed', threadId: 1, connected, reason: null, fatal: false });
+    scheduler.hear({ type: 'connection.changed', threadId: 1, connected, reason: null, blocked: false });
   connect();
   const listed = () => {
     const { ids, times } = decodeExceptions(scheduler.progress().exceptions);
@@ -348,7 +348,7 @@ t.test('outcomes', async (t) => {
         threadId: 2,
         connected: true,
         reason: null,
-        fatal: false,
+        blocked: false,
       });
       await time.advance(1000);
       t.same(
@@ -513,7 +513,7 @@ t.test('a route that cannot be used for long costs one record a job', async (t) 
 t.test('an exchange is given up only when no connected thread can use it', async (t) => {
   const { scheduler, time, sent } = setUp();
   scheduler.finishLoad();
-  scheduler.hear({ type: 'connection.changed', threadId: 2, connected: true, reason: null, fatal: false });
+  scheduler.hear({ type: 'connection.changed', threadId: 2, connected: true, reason: null, blocked: false });
   const report = { type: 'exchange.changed', exchange: '', usable: false, reason: null } as const;
   scheduler.hear({ ...report, threadId: 1 });
   scheduler.apply(1, [upsert(intervalRow(1, 1000, NOW + 10))]);
@@ -522,9 +522,9 @@ t.test('an exchange is given up only when no connected thread can use it', async
   scheduler.hear({ ...report, threadId: 2 });
   await time.advance(2000);
   t.equal(sent.length, 1);
-  scheduler.hear({ type: 'connection.changed', threadId: 2, connected: false, reason: '', fatal: false });
-  scheduler.hear({ type: 'connection.changed', threadId: 1, connected: false, reason: '', fatal: false });
-  scheduler.hear({ type: 'connection.changed', threadId: 1, connected: true, reason: null, fatal: false });
+  scheduler.hear({ type: 'connection.changed', threadId: 2, connected: false, reason: '', blocked: false });
+  scheduler.hear({ type: 'connection.changed', threadId: 1, connected: false, reason: '', blocked: false });
+  scheduler.hear({ type: 'connection.changed', threadId: 1, connected: true, reason: null, blocked: false });
   await time.advance(100);
   t.ok(sent.length > 1, 'what a thread knew goes with its connection');
 });
