@@ -24,10 +24,12 @@ export function problemType(code: ErrorCode): string {
 
 /** The headers of a refusal besides its content type. `allow`: the methods, for a 405. */
 export function problemHeaders(error: DalgaError, allow?: string): Record<string, string> {
-  return {
-    ...(allow === undefined ? {} : { allow }),
-    ...(error.status === 503 ? { 'retry-after': '1' } : {}),
-  };
+  return { ...(allow === undefined ? {} : { allow }), ...retryAfter(error.status) };
+}
+
+/** Every 503 says when to come again (RFC 9110, section 10.2.3): whatever is away is asked for again each second. */
+export function retryAfter(status: number): Record<string, string> {
+  return status === 503 ? { 'retry-after': '1' } : {};
 }
 
 export function sendProblem(reply: FastifyReply, error: DalgaError, allow?: string): FastifyReply {

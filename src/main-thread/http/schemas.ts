@@ -125,6 +125,9 @@ const WRITE: readonly ErrorCode[] = [
   'outcome_unknown',
 ];
 
+/** Every 503 has it. */
+const RETRY_AFTER = { 'Retry-After': { type: 'integer', description: 'Seconds to wait' } };
+
 /** The responses for some codes, by status. */
 function problems(codes: readonly ErrorCode[]): Record<string, object> {
   const meanings = new Map<number, string[]>();
@@ -133,11 +136,10 @@ function problems(codes: readonly ErrorCode[]): Record<string, object> {
     meanings.set(status, [...(meanings.get(status) ?? []), `\`${code}\`: ${CODES[code]}`]);
   }
   const content = { [PROBLEM_TYPE]: { schema: { $ref: 'Problem#' } } };
-  const headers = { 'Retry-After': { type: 'integer', description: 'Seconds to wait' } };
   return Object.fromEntries(
     [...meanings].map(([status, of]) => [
       status,
-      { description: of.join('; '), content, ...(status === 503 ? { headers } : {}) },
+      { description: of.join('; '), content, ...(status === 503 ? { headers: RETRY_AFTER } : {}) },
     ]),
   );
 }
@@ -219,7 +221,11 @@ export const healthSchema = {
   response: {
     200: { description: 'Its threads turn', content: status('ok') },
     ...problems(ANYWHERE),
-    503: { description: 'One of its threads does not answer', content: status('failing') },
+    503: {
+      description: 'One of its threads does not answer',
+      headers: RETRY_AFTER,
+      content: status('failing'),
+    },
   },
 };
 
@@ -232,7 +238,7 @@ export const readinessSchema = {
   response: {
     200: { description: 'Ready', content: readiness },
     ...problems(ANYWHERE),
-    503: { description: 'Not ready, and why', content: readiness },
+    503: { description: 'Not ready, and why', headers: RETRY_AFTER, content: readiness },
   },
 };
 

@@ -10,8 +10,13 @@ t.test('/healthz', async (t) => {
   const ok = await ask({ path: '/healthz' });
   t.match(ok, { status: 200, text: '{"status":"ok"}' });
   t.match(ok.headers, { 'content-type': 'application/json', 'cache-control': 'no-store' });
+  t.equal(ok.headers['retry-after'], undefined);
   alive = async () => false;
-  t.match(await ask({ path: '/healthz' }), { status: 503, text: '{"status":"failing"}' });
+  t.match(await ask({ path: '/healthz' }), {
+    status: 503,
+    text: '{"status":"failing"}',
+    headers: { 'retry-after': '1' },
+  });
   alive = () => Promise.reject(new Error('no answer'));
   t.equal((await ask({ path: '/healthz' })).status, 503);
 });
@@ -23,7 +28,11 @@ t.test('/readyz', async (t) => {
   state = { ready: false, reasons: { mysql: 'cannot be reached' } };
   const answer = await ask({ path: '/readyz' });
   t.match(answer, { status: 503, text: '{"ready":false,"reasons":{"mysql":"cannot be reached"}}' });
-  t.match(answer.headers, { 'content-type': 'application/json', 'cache-control': 'no-store' });
+  t.match(answer.headers, {
+    'content-type': 'application/json',
+    'cache-control': 'no-store',
+    'retry-after': '1',
+  });
 });
 
 type Document = {
@@ -35,7 +44,10 @@ type Document = {
 type Operation = {
   parameters?: { in: string; name: string; description?: string; required?: boolean }[];
   requestBody?: { required: boolean; content: Record<string, unknown> };
-  responses: Record<string, { description: string; content?: Record<string, unknown> }>;
+  responses: Record<
+    string,
+    { description: string; content?: Record<string, unknown>; headers?: Record<string, unknown> }
+  >;
 };
 
 t.test('/metrics', async (t) => {
@@ -97,6 +109,13 @@ t.test('the OpenAPI document', async (t) => {
     const type = Number(status) < 400 ? 'application/json' : 'application/problem+json';
     t.same(Object.keys(put.responses[status]?.content ?? {}), [type], status);
   }
+  const unavailable = Object.values(document.paths)
+    .flatMap((item) => Object.values(item))
+    .map(({ responses }) => responses['503']);
+  t.ok(
+    unavailable.every((response) => response?.headers?.['Retry-After'] !== undefined),
+    'every 503 has a Retry-After',
+  );
   t.equal(document.paths['/jobs/{routing_key}/{job}']!.delete!.responses['204']?.content, undefined);
   t.ok(document.components.schemas.Problem?.properties.code?.enum?.includes('outcome_unknown'));
 });
