@@ -1,0 +1,250 @@
+import { type Attempt, earliest, latest, type Plan, type Span } from './events.ts';
+import { type Era, type History, isOnPlan, learn } from './history.ts';
+import type { OracleOptions } from './oracle.ts';
+import { byTime, Report } from './report.ts';
+
+/** What the oracle knows beside the job. */
+export type Facts = {
+  readonly options: OracleOptions;
+  readonly troubles: readonly Span[];
+  readonly repeatable: readonly Span[];
+  readonly ends: readonly number[];
+  readonly stale: readonly Span[];
+};
+
+/** After a trouble its effects last a while, ms. */
+const AFTERMATH = 1000;
+
+export function judgeJob(
+  job: string,
+  history: History,
+  attempts: readonly Attempt[],
+  facts: Facts,
+  until: number,
+): Report {
+  return new JobJudge(job, history, attempts, facts, until).judge();
+}
+
+class JobJudge {
+  readonly #job: string;
+  readonly #history: History;
+  readonly #attempts: readonly Attempt[];
+  readonly #facts: Facts;
+  readonly #until: number;
+  readonly #arrived: ReadonlyMap<number, Attempt[]>;
+  readonly #eras: readonly (Era & { readonly learned: Plan })[];
+  readonly #report = new Report();
+
+  constructor(job: string, history: History, attempts: readonly Attempt[], facts: Facts, until: number) {
+    this.#job = job;
+    this.#history = history;
+    this.#attempts = attempts;
+    this.#facts = facts;
+    this.#until = until;
+    this.#arrived = byTime(attempts);
+    this.#eras = history.eras.map((era) => ({
+      ...era,
+      learned: learn(
+        era.plan,
+        attempts
+          .filter(({ arrivedAt }) => arrivedAt !== null && arrivedAt >= era.askedAt)
+          .map(({ scheduledAt }) => scheduledAt),
+      ),
+    }));
+  }
+
+  judge(): Report {
+    for (const [time, group] of this.#arrived) this.#judgeMessages(time, group);
+    for (const era of this.#eras) this.#judgeEra(era);
+    return this.#report;
+  }
+
+  #judgeMessages(time: number, group: readonly Attempt[]): void {
+    this.#report.counts.messages += group.length;
+    const era = this.#eraOf(time);
+    if (era === null) {
+      this.#find('unexpected', time, 'it is no time of any schedule that the job had');
+      return;
+    }
+    for (const attempt of group) {
+      this.#judgePunctuality(attempt);
+      this.#judgePhantom(attempt, era);
+    }
+    const ids = new Set(group.map(({ messageId }) => messageId));
+    if (ids.size > Math.max(1, this.#history.created)) {
+      this.#find('message_id', time, `one occurrence has several ids: ${[...ids].join(' ')}`);
+    }
+    // A job that was deleted and made again is another one, and may have the same time.
+    for (const id of ids) this.#judgeRepeats(group.filter(({ messageId }) => messageId === id));
+  }
+
+  /** The last schedule that has this time, best one that still held then. */
+  #eraOf(time: number): Era | null {
+    let found: Era | null = null;
+    for (const era of this.#eras) {
+      if (!isOnPlan(era.learned, time) || time < earliest(era.plan.since)) continue;
+      if (found === null || era.end === null || time <= latest(era.end.since)) found = era;
+    }
+    return found;
+  }
+
+  #judgePunctuality({ sent, arrivedAt, scheduledAt }: Attempt): void {
+    const { lateAfter, clockTolerance } = this.#facts.options;
+    const lateness = (sent?.clock ?? arrivedAt!) - scheduledAt;
+    if (lateness < (sent === null ? -clockTolerance : 0)) {
+      this.#find('early', scheduledAt, `by ${-lateness} ms`);
+    }
+    const at = sent?.at ?? arrivedAt!;
+    if (lateness > lateAfter && !this.#troubled(at - lateness, at)) {
+      this.#find('late', scheduledAt, `by ${lateness} ms, and nothing was in the way`);
+    }
+  }
+
+  /** What a publisher was handed later than the end of its schedule was answered. */
+  #judgePhantom({ sent, arrivedAt, scheduledAt }: Attempt, { end }: Era): void {
+    if (end === null || end.answeredAt === null) return;
+    const { inFlight, inFlightReplaced } = this.#facts.options;
+    const allowed = end.kind === 'deleted' ? inFlight : inFlightReplaced;
+    const at = sent?.at ?? arrivedAt!;
+    if (at <= end.answeredAt + allowed || within(this.#facts.stale, at)) return;
+    const later = at - end.answeredAt;
+    this.#find(
+      'phantom',
+      scheduledAt,
+      `its schedule was ${end.kind}, answered ${later} ms before it was sent`,
+    );
+  }
+
+  #judgeRepeats([first, ...others]: readonly Attempt[]): void {
+    let before = first!;
+    for (const attempt of others) {
+      const lost = before.failed !== null;
+      const confirmedAt = before.confirmedAt ?? before.arrivedAt!;
+      if (lost || within(this.#facts.repeatable, confirmedAt)) this.#report.counts.repeatedExcused++;
+      else {
+        const when = `the first was confirmed at ${confirmedAt}, this one came at ${attempt.arrivedAt}`;
+        this.#find('repeated', attempt.scheduledAt, when);
+      }
+      before = attempt;
+    }
+  }
+
+  /** Which of the schedule's times must have run, from the last to the first. */
+  #judgeEra(era: Era & { readonly learned: Plan }): void {
+    const { intervalMs, firstRun } = era.learned;
+    const { clockTolerance, lateAfter } = this.#facts.options;
+    const first = firstTime(firstRun as number, intervalMs, latest(era.plan.since));
+    const over =
+      era.end === null
+        ? Number.POSITIVE_INFINITY
+        : Math.min(earliest(era.end.since), era.end.askedAt - clockTolerance);
+    const beyond = Math.min(over, this.#until - lateAfter + 1);
+    const times: number[] = [];
+    for (let time = first; time < beyond; time += intervalMs) {
+      times.push(time);
+      if (intervalMs === 0) break;
+    }
+    const stands = new Standing(intervalMs, this.#attempts, this.#facts);
+    // What comes after the last one is not judged yet.
+    let nextStands = over > this.#until - lateAfter;
+    for (const time of times.reverse()) {
+      this.#report.counts.expected++;
+      const next = intervalMs === 0 ? null : time + intervalMs;
+      if (this.#arrived.has(time)) {
+        this.#report.counts.matched++;
+        nextStands = true;
+      } else if (next !== null && stands.by(time, nextStands)) {
+        this.#report.counts.superseded++;
+        if (!this.#troubled(time, time + Math.max(intervalMs, lateAfter))) {
+          this.#find('late', time, 'it was superseded, and nothing had been in the way');
+        }
+        nextStands = true;
+      } else if (era.end !== null && this.#wasCancelled(time, era.end)) {
+        this.#report.counts.cancelled++;
+        nextStands = true;
+      } else {
+        this.#find('lost', time, 'no message came for it, and none stands for it');
+        nextStands = false;
+      }
+      if (nextStands) stands.add(time);
+    }
+  }
+
+  /** A change cancels what could not be sent before it. */
+  #wasCancelled(time: number, end: NonNullable<Era['end']>): boolean {
+    const { lateAfter } = this.#facts.options;
+    return end.askedAt - time <= lateAfter || this.#troubled(time, end.askedAt);
+  }
+
+  #troubled(from: number, to: number): boolean {
+    const { clockTolerance } = this.#facts.options;
+    const margin = AFTERMATH + clockTolerance;
+    return this.#facts.troubles.some((span) => span.from <= to + clockTolerance && span.to + margin >= from);
+  }
+
+  #find(verdict: Parameters<Report['find']>[0], time: number, detail: string): void {
+    this.#report.find(verdict, this.#job, time, detail);
+  }
+}
+
+/** Which occurrences are superseded by later ones of the same job (misfire=once). */
+class Standing {
+  readonly #intervalMs: number;
+  readonly #attempts: readonly Attempt[];
+  readonly #facts: Facts;
+  /** Times that were settled truly. */
+  readonly #good = new Set<number>();
+
+  constructor(intervalMs: number, attempts: readonly Attempt[], facts: Facts) {
+    this.#intervalMs = intervalMs;
+    this.#attempts = attempts;
+    this.#facts = facts;
+    for (const { arrivedAt, scheduledAt } of attempts) if (arrivedAt !== null) this.#good.add(scheduledAt);
+  }
+
+  add(time: number): void {
+    this.#good.add(time);
+  }
+
+  /**
+   * A later message counts it as missed; or it was out, unconfirmed, when the job's next time came; or the owner ended
+   * after that, and the next one is all that it left.
+   */
+  by(time: number, nextStands: boolean): boolean {
+    const next = time + this.#intervalMs;
+    for (const attempt of this.#attempts) {
+      const { scheduledAt, sent, failed, confirmedAt } = attempt;
+      if (scheduledAt > time && this.#good.has(scheduledAt)) {
+        if (time >= scheduledAt - behind(attempt, this.#intervalMs, this.#facts.options) * this.#intervalMs) {
+          return true;
+        }
+      }
+      const out = scheduledAt === time && sent !== null && confirmedAt === null && sent.clock <= next;
+      if (out && nextStands && (failed === null || failed.clock >= next)) return true;
+    }
+    return nextStands && this.#facts.ends.some((clock) => clock >= next);
+  }
+}
+
+/** How many earlier times the message stands for: its own may be among those that it counts as missed. */
+function behind(
+  { missed, sent, arrivedAt, scheduledAt }: Attempt,
+  intervalMs: number,
+  { misfireAfter, clockTolerance }: OracleOptions,
+): number {
+  if (missed === 0) return 0;
+  const patience = Math.min(misfireAfter, intervalMs);
+  const sentAt = sent?.clock ?? arrivedAt!;
+  // Where the time of sending is not known exactly, what is doubtful speaks for it.
+  const margin = sent === null ? clockTolerance + patience / 10 : 0;
+  return missed - (sentAt - scheduledAt > patience + margin ? 1 : 0);
+}
+
+function firstTime(firstRun: number, intervalMs: number, since: number): number {
+  if (intervalMs === 0) return firstRun;
+  return firstRun + Math.max(0, Math.ceil((since - firstRun) / intervalMs)) * intervalMs;
+}
+
+function within(spans: readonly Span[], at: number): boolean {
+  return spans.some(({ from, to }) => from <= at && at <= to);
+}
