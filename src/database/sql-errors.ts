@@ -15,6 +15,7 @@ const ERRNO = {
   shutdown: 1053,
   unknownColumn: 1054,
   unknownThread: 1094,
+  tableFull: 1114,
   diskFull: 1021,
   changedSinceRead: 1020,
   tooManyConnections: 1040,
@@ -56,6 +57,7 @@ const RETRYABLE: ReadonlySet<number> = new Set([
 const SERVER_WIDE: ReadonlySet<number> = new Set([
   ERRNO.accessDeniedToDatabase,
   ERRNO.diskFull,
+  ERRNO.tableFull,
   ERRNO.tableAccessDenied,
   ERRNO.columnAccessDenied,
   ERRNO.noSuchTable,

@@ -63,6 +63,7 @@ export class Tenure {
   #owner: Owner | null = null;
   #ownerElsewhere: OwnerInfo | null = null;
   #mysqlReason: string | null = null;
+  #mysqlRefusal: string | null = null;
   #trustedUntil = 0;
   /** These count over all tenures of this process. */
   readonly #totals = new SchedulerTotals();
@@ -99,7 +100,8 @@ export class Tenure {
   readiness(): Readiness {
     const reasons: Record<string, string> = { ...this.#owner?.reasons() };
     if (this.#state !== 'owner') reasons.ownership = this.#refusal().message;
-    if (this.#mysqlReason !== null) reasons.mysql = this.#mysqlReason;
+    const mysql = this.#mysqlReason ?? this.#mysqlRefusal;
+    if (mysql !== null) reasons.mysql = mysql;
     return { ready: Object.keys(reasons).length === 0, reasons };
   }
 
@@ -151,6 +153,7 @@ export class Tenure {
           },
           onFenced: () => void this.#loseOwnership(),
           onConnection: (reason) => this.#noteMysql(reason),
+          onRefused: (reason) => this.#noteRefused(reason),
         },
         {
           signal: this.#abort.signal,
@@ -208,6 +211,7 @@ export class Tenure {
     this.#options.log.error('another instance has taken the table over: this one stops publishing and waits');
     this.#state = 'starting';
     this.#owner = null;
+    this.#mysqlRefusal = null;
     this.#running = owner.abandon().then(() => {
       this.#totals.end();
       return this.#run({ first: false });
@@ -226,6 +230,12 @@ export class Tenure {
       this.#counts.mysqlReconnects++;
       this.#options.log.info('MySQL is back');
     } else this.#options.log.warn(`MySQL is away: ${reason}`);
+  }
+
+  #noteRefused(reason: string | null): void {
+    this.#mysqlRefusal = reason;
+    if (reason === null) this.#options.log.info('MySQL takes writes again');
+    else this.#options.log.warn(`MySQL takes no writes: ${reason}`);
   }
 
   #discipline(): void {

@@ -2,7 +2,7 @@ import type { Clock, Timers } from '../../clock.ts';
 import { systemTimers } from '../../clock.ts';
 import type { Progress } from '../../protocol/main-scheduler.ts';
 import type { CheckpointSource, OwnerSession, StoreLog } from './owner-session.ts';
-import { Fenced } from './owner-session.ts';
+import { isTold } from './owner-session.ts';
 import type { CheckpointWrite, WatermarkGate } from './watermark-gate.ts';
 
 export type CheckpointOptions = {
@@ -35,6 +35,8 @@ class IntervalCheckpoints implements CheckpointWriter, CheckpointSource {
   readonly #timers: Timers;
   /** Monotonic ms. */
   #takenAt = Number.NEGATIVE_INFINITY;
+  /** Monotonic ms: no transaction for a checkpoint alone before it. */
+  #notBefore = Number.NEGATIVE_INFINITY;
   #timer: unknown = null;
   #stopped = false;
 
@@ -45,9 +47,13 @@ class IntervalCheckpoints implements CheckpointWriter, CheckpointSource {
   }
 
   report(progress: Progress): void {
-    this.#options.gate.report(progress);
-    if (this.#stopped || this.#timer !== null || !this.#options.gate.isDue()) return;
-    this.#timer = this.#timers.set(() => this.#write(), Math.max(this.#wait(), 0));
+    const { gate, clock } = this.#options;
+    gate.report(progress);
+    if (this.#stopped || this.#timer !== null || !gate.isDue()) return;
+    this.#timer = this.#timers.set(
+      () => this.#write(),
+      Math.max(this.#wait(), this.#notBefore - clock.monotonic(), 0),
+    );
   }
 
   stop(): void {
@@ -70,12 +76,13 @@ class IntervalCheckpoints implements CheckpointWriter, CheckpointSource {
   }
 
   async #write(): Promise<void> {
-    const { session, gate, log } = this.#options;
+    const { session, gate, log, clock, interval } = this.#options;
     try {
       if (gate.isDue() && this.#wait() <= 0) await session.transaction(async () => NOTHING_BUT_A_CHECKPOINT);
     } catch (error) {
-      if (!this.#stopped && !(error instanceof Fenced))
-        log.warn({ err: error }, 'a checkpoint was not written');
+      if (!this.#stopped && !isTold(error)) log.error({ err: error }, 'a checkpoint was not written');
+      // A server that refuses is not asked again with every report.
+      this.#notBefore = clock.monotonic() + interval;
     } finally {
       // The next report looks again whether one is due.
       this.#timer = null;

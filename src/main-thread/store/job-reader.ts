@@ -1,3 +1,4 @@
+import { systemTimers, type Timers } from '../../clock.ts';
 import type { MysqlConfig } from '../../config.ts';
 import { decodeScheduleRow } from '../../database/job-row.ts';
 import { type Connect, openSession, type SqlSession } from '../../database/session.ts';
@@ -18,10 +19,16 @@ export type JobReaderOptions = {
   readonly connect?: Connect;
   /** Connections. */
   readonly size?: number;
+  readonly timers?: Timers;
 };
 
 const SIZE = 2;
+
+/** Of a statement, and of a connection, ms. */
 const DEADLINE = 2_000;
+
+/** How long a question waits for its answer in all, ms: it may come while others wait for theirs. */
+const LONGEST_WAIT = 3_000;
 const KEYS_PER_STATEMENT = 500;
 
 export function createJobReader(config: MysqlConfig, options: JobReaderOptions = {}): JobReader {
@@ -39,11 +46,13 @@ class CoalescingReader implements JobReader {
   readonly #connect: Connect;
   readonly #statements: ReturnType<typeof jobStatements>;
   readonly #idle: (SqlSession | null)[];
+  readonly #timers: Timers;
   readonly #busy = new Set<Promise<void>>();
   #asked: Asked[] = [];
   #closed = false;
 
-  constructor(config: MysqlConfig, { connect, size = SIZE }: JobReaderOptions) {
+  constructor(config: MysqlConfig, { connect, size = SIZE, timers = systemTimers }: JobReaderOptions) {
+    this.#timers = timers;
     this.#connect = connect ?? (() => openSession(config, { deadline: DEADLINE, connectTimeout: DEADLINE }));
     this.#statements = jobStatements(config.table);
     // A null is a connection that is not open yet, or was lost.
@@ -51,12 +60,18 @@ class CoalescingReader implements JobReader {
   }
 
   read(key: JobKey): Promise<JobRow | null> {
-    return new Promise((resolve, reject) => {
-      if (this.#closed) return reject(new DalgaError('stopping', 'this instance is stopping'));
+    if (this.#closed) return Promise.reject(new DalgaError('stopping', 'this instance is stopping'));
+    let timer: unknown;
+    const answered = new Promise<JobRow | null>((resolve, reject) => {
       this.#asked.push({ named: nameJob(key, hashJobKey(key)), resolve, reject });
+      timer = this.#timers.set(
+        () => reject(new DalgaError('database_unavailable', 'MySQL has not answered in time')),
+        LONGEST_WAIT,
+      );
       // A microtask later, so that what one event of the loop brings is one statement.
       queueMicrotask(() => this.#next());
     });
+    return answered.finally(() => this.#timers.clear(timer));
   }
 
   async close(): Promise<void> {

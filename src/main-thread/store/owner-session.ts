@@ -1,4 +1,5 @@
 import type { SqlResult } from '../../database/session.ts';
+import { isServerWide } from '../../database/sql-errors.ts';
 import type { Statement } from '../../database/statements.ts';
 import { DalgaError } from '../../errors.ts';
 import type { Log } from '../../log.ts';
@@ -22,6 +23,14 @@ export class Fenced extends Error {
 export function isUncertain(error: unknown): boolean {
   if (error instanceof Fenced) return error.uncertain;
   return error instanceof DalgaError && error.code === 'outcome_unknown';
+}
+
+/**
+ * Whether the session has told why a transaction failed, once, when MySQL went away or began to refuse: who only
+ * tries again says nothing of it.
+ */
+export function isTold(error: unknown): boolean {
+  return error instanceof Fenced || error instanceof DalgaError || isServerWide(error);
 }
 
 /** The state row as the transaction's first statement locked it. */

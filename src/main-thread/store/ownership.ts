@@ -29,6 +29,8 @@ export type OwnershipOptions = {
   readonly onFenced: () => void;
   /** MySQL went away (the reason, for a person), or is back (null). */
   readonly onConnection?: (reason: string | null) => void;
+  /** MySQL can be reached but takes no writes (the reason, for a person), or takes them again (null). */
+  readonly onRefused?: (reason: string | null) => void;
 };
 
 /** How long the owner's sessions wait for a statement, and for a connection, ms: requests wait with them. */
@@ -105,6 +107,7 @@ function ownerSession(
     random: options.random ?? Math.random,
     onServerClock: options.onServerClock ?? (() => {}),
     onConnection: options.onConnection ?? (() => {}),
+    onRefused: options.onRefused ?? (() => {}),
   });
 }
 

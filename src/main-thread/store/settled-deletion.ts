@@ -2,7 +2,7 @@ import type { Clock } from '../../clock.ts';
 import { IDS_PER_STATEMENT, type JobStatements } from '../../database/statements.ts';
 import type { SettledJob } from '../../job/job.ts';
 import type { JobChange } from '../../protocol/main-scheduler.ts';
-import { isUncertain, type OwnerSession, type StoreLog, type Transaction } from './owner-session.ts';
+import { isTold, isUncertain, type OwnerSession, type StoreLog, type Transaction } from './owner-session.ts';
 import type { SettledJobs } from './settled-jobs.ts';
 import type { StampGate } from './watermark-gate.ts';
 
@@ -64,7 +64,7 @@ export class SettledDeletion {
       // They are settled all the same, and a deletion can be repeated.
       this.#jobs.return(jobs);
       this.#notBefore = clock.monotonic() + RETRY;
-      log.warn({ err: error }, 'settled jobs could not be deleted yet');
+      if (!isTold(error)) log.error({ err: error }, 'settled jobs could not be deleted yet');
     }
   }
 

@@ -1,7 +1,7 @@
 import type { Timers } from '../../clock.ts';
 import type { MysqlConfig } from '../../config.ts';
 import type { Connect, SqlSession } from '../../database/session.ts';
-import { isLost, isRetryable } from '../../database/sql-errors.ts';
+import { isLost, isRetryable, isServerWide } from '../../database/sql-errors.ts';
 import { type StateStatements, stateStatements } from '../../database/state-statements.ts';
 import { transaction as sql } from '../../database/statements.ts';
 import { DalgaError } from '../../errors.ts';
@@ -11,6 +11,7 @@ import {
   type CheckpointSource,
   type Decision,
   Fenced,
+  isTold,
   type OwnerSession,
   type StoreLog,
   type Transaction,
@@ -30,6 +31,8 @@ export type TransactionSessionOptions = LeaseTrustOptions & {
   readonly log: StoreLog;
   readonly onFenced: () => void;
   readonly onConnection: (reason: string | null) => void;
+  /** MySQL can be reached but takes no writes (why, for a person), or takes them again (null). */
+  readonly onRefused: (reason: string | null) => void;
   /** How long a transaction is tried again, and a connection is waited for, ms. */
   readonly patience?: number;
   /** After this long without knowing what became of a COMMIT the requests are told so, ms. */
@@ -75,6 +78,7 @@ export class TransactionSession implements OwnerSession {
   #source: CheckpointSource | null = null;
   #fenced = false;
   #closed = false;
+  #refused = false;
   #renewTimer: unknown;
 
   constructor(options: TransactionSessionOptions) {
@@ -135,9 +139,15 @@ export class TransactionSession implements OwnerSession {
       try {
         return await this.#attempt(work, until);
       } catch (error) {
-        if (!isLost(error) && !isRetryable(error) && !(error instanceof RolledBack)) throw error;
+        if (!isLost(error) && !isRetryable(error) && !(error instanceof RolledBack)) {
+          if (isServerWide(error)) this.#tellRefused(error);
+          throw error;
+        }
         // Who was told that the outcome is not known has been answered: it is not written after all.
-        if (clock.monotonic() + pause >= until || work.toldUncertain) throw unavailable(error);
+        if (clock.monotonic() + pause >= until || work.toldUncertain) {
+          if (isRetryable(error)) this.#tellRefused(error);
+          throw unavailable(error);
+        }
         await this.#connection.sleep(pause);
       }
     }
@@ -159,6 +169,7 @@ export class TransactionSession implements OwnerSession {
       await session.run(write);
       await this.#commit(session, work, batch);
       progress.committed = true;
+      this.#tellRefused(null);
       if (work.release === undefined) {
         this.#trust.renewed(began, look);
         this.#scheduleRenewal();
@@ -271,10 +282,18 @@ export class TransactionSession implements OwnerSession {
     this.#renewTimer = timers.set(() => {
       this.transaction(renewOnly).catch((error: unknown) => {
         if (error instanceof Fenced || this.#closed) return;
-        log.warn({ err: error }, 'the lease could not be renewed');
+        if (!isTold(error)) log.error({ err: error }, 'the lease could not be renewed');
         this.#scheduleRenewal();
       });
     }, lease / RENEWALS);
+  }
+
+  /** Once for each change: whoever's transaction it was. What the connection tells is another matter. */
+  #tellRefused(error: unknown): void {
+    const refused = error !== null;
+    if (refused === this.#refused || this.#closed) return;
+    this.#refused = refused;
+    this.#options.onRefused(refused ? (error instanceof Error ? error.message : String(error)) : null);
   }
 
   #fence(uncertain: boolean): Fenced {
