@@ -162,18 +162,20 @@ class Pair {
 
   #pass(from: Side, source: Socket, sink: Socket): void {
     const { latency, onData, onEnded } = this.#options;
-    /** Monotonic ms at which the last piece arrives: none overtakes it. */
-    let arrival = 0;
+    /** What is on its way, in its order: none overtakes another, though a timer may fire late. */
+    const onItsWay: { readonly data: Buffer; readonly arrival: number }[] = [];
+    const arrive = (): void => {
+      while (onItsWay.length > 0 && onItsWay[0]!.arrival <= performance.now()) {
+        const { data } = onItsWay.shift()!;
+        if (!this.#black && !sink.destroyed) sink.write(data);
+      }
+      if (onItsWay.length > 0) setTimeout(arrive, onItsWay[0]!.arrival - performance.now());
+    };
     source.on('data', (data) => {
       onData(from, data);
       if (this.#black) return;
-      const now = performance.now();
-      arrival = Math.max(now + latency(), arrival);
-      if (arrival <= now) sink.write(data);
-      else
-        setTimeout(() => {
-          if (!this.#black && !sink.destroyed) sink.write(data);
-        }, arrival - now);
+      onItsWay.push({ data, arrival: performance.now() + latency() });
+      if (onItsWay.length === 1) arrive();
     });
     const ended = (): void => {
       if (this.#black) source.destroy();

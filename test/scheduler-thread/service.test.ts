@@ -19,6 +19,7 @@ function setUp() {
       exceptions: encodeExceptions({ ids: new Float64Array(), times: new Float64Array() }),
       clockOffset: NOW,
       trustedUntil: Number.POSITIVE_INFINITY,
+      memoryLimit: Number.POSITIVE_INFINITY,
     },
     port: { send: (report) => sent.push(report), listen: () => {}, close: () => {} },
     clock: Object.assign(time, { setOffset: () => {} }),
@@ -28,6 +29,7 @@ function setUp() {
     startPublishers: () => ({ publish: () => new Promise(() => {}), close: async () => {} }),
     batchesAtOnce: 1,
     openTable: () => Promise.reject(new Error('there is no table')),
+    measureTable: () => Promise.reject(new Error('there is no table')),
   });
   const connections = () =>
     sent.filter((report) => report.type === 'broker.changed').map(({ connected }) => connected);
