@@ -73,7 +73,6 @@ export function createDalga(config: Config, deps: DalgaDeps = {}): Dalga {
           readiness: () => tenure?.readiness() ?? { ready: false, reasons: { ownership: 'starting' } },
         },
         metrics: createMetrics(() => tenure?.metrics() ?? startingData(memoryLimit(config.memoryLimit))),
-        clock,
         bodyLimit: config.http.bodyLimit,
         logger: log,
         version,

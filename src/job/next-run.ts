@@ -21,11 +21,6 @@ export function lastAtOrBefore(schedule: Schedule, time: number): number {
   return firstRun + Math.floor((time - firstRun) / schedule.intervalMs) * schedule.intervalMs;
 }
 
-/** Whether `time` is one of the schedule's times. */
-export function isScheduledAt(schedule: Schedule, time: number): boolean {
-  return firstAtOrAfter(schedule, time) === time;
-}
-
 /**
  * The next run as a client is told it: the first time, not in the past, that the job still owes. A one-off whose
  * time has come and that is still stored keeps its time. Null when the job is paused.

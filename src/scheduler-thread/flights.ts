@@ -32,11 +32,6 @@ export class Flights {
   #end = 0;
   #counts = [0, 0, 0, 0];
 
-  /** No record has this index or a higher one. */
-  get end(): number {
-    return this.#end;
-  }
-
   get sent(): number {
     return this.#counts[FlightState.sent]!;
   }

@@ -31,30 +31,42 @@ export function computeFrontier(
   limit: number = EXCEPTIONS_LIMIT,
 ): Frontier {
   // Times are whole ms: what is due in this very ms and not in the queue any more was taken.
-  let time = Math.min(Math.floor(now) + 1, firstQueued);
-  let listed = collectUnsettled(flights);
-  if (listed.length > limit) {
-    const firstLeftOut = nthSmallest(
-      Float64Array.from(listed, (flight) => flights.time.get(flight)),
-      limit,
-    );
-    time = Math.min(time, firstLeftOut);
-    listed = listed.filter((flight) => flights.time.get(flight) < firstLeftOut);
-  }
+  const time = Math.min(Math.floor(now) + 1, firstQueued);
+  const unsettled = flights.sent + flights.waiting;
+  const firstLeftOut = unsettled > limit ? nthSmallest(timesOf(flights), limit) : Number.POSITIVE_INFINITY;
+  const ids: number[] = [];
+  const times: number[] = [];
+  forEachUnsettled(flights, (flight) => {
+    const scheduled = flights.time.get(flight);
+    if (scheduled >= firstLeftOut) return;
+    ids.push(arena.id.get(flights.slot.get(flight)));
+    times.push(scheduled);
+  });
   return {
-    time,
-    ids: Float64Array.from(listed, (flight) => arena.id.get(flights.slot.get(flight))),
-    times: Float64Array.from(listed, (flight) => flights.time.get(flight)),
+    time: Math.min(time, firstLeftOut),
+    ids: Float64Array.from(ids),
+    times: Float64Array.from(times),
   };
 }
 
-function collectUnsettled(flights: Flights): number[] {
-  const unsettled: number[] = [];
-  for (let flight = 0; flight < flights.end; flight++) {
+/** A bad exchange can leave every job's flight unsettled: nothing is allocated for each. */
+function timesOf(flights: Flights): Float64Array {
+  const times = new Float64Array(flights.sent + flights.waiting);
+  let count = 0;
+  forEachUnsettled(flights, (flight) => {
+    times[count++] = flights.time.get(flight);
+  });
+  return times;
+}
+
+function forEachUnsettled(flights: Flights, visit: (flight: number) => void): void {
+  let left = flights.sent + flights.waiting;
+  for (let flight = 0; left > 0; flight++) {
     const state = flights.state.get(flight);
-    if (state === FlightState.sent || state === FlightState.waiting) unsettled.push(flight);
+    if (state !== FlightState.sent && state !== FlightState.waiting) continue;
+    visit(flight);
+    left--;
   }
-  return unsettled;
 }
 
 /** The n-th smallest (from 0), in linear time on average (Hoare's selection); reorders the values. */

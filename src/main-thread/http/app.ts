@@ -1,6 +1,5 @@
 import { type FastifyInstance, type FastifyRequest, fastify } from 'fastify';
 import type { Logger } from 'pino';
-import type { Clock } from '../../clock.ts';
 import { DalgaError } from '../../errors.ts';
 import type { Health, JobService, Metrics } from '../job-service.ts';
 import { type AllowedMethods, collectAllowedMethods } from './allowed-methods.ts';
@@ -34,7 +33,6 @@ export type AppOptions = {
   readonly jobs: JobService;
   readonly health: Health;
   readonly metrics: Metrics;
-  readonly clock?: Clock;
   /** Bytes. */
   readonly bodyLimit: number;
   /** Told of unforeseen errors only: requests are not logged. */
