@@ -118,7 +118,8 @@ class JobJudge {
   #judgeRepeats([first, ...others]: readonly Attempt[]): void {
     let before = first!;
     for (const attempt of others) {
-      const lost = before.failed !== null;
+      // Where its confirm can be seen, and was not: it was unconfirmed when its sender ended.
+      const lost = before.failed !== null || (before.sent !== null && before.confirmedAt === null);
       const confirmedAt = before.confirmedAt ?? before.arrivedAt!;
       if (lost || within(this.#facts.repeatable, confirmedAt)) this.#report.counts.repeatedExcused++;
       else {

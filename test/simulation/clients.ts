@@ -1,0 +1,201 @@
+import { DalgaError } from '../../src/errors.ts';
+import { hashJobKey, type JobKey, type JobRow } from '../../src/job/job.ts';
+import type { ScheduleRequest } from '../../src/job/plan.ts';
+import type { Answer, Change, Oracle, Plan } from '../oracle/oracle.ts';
+import type { Instance } from './instance.ts';
+import type { MysqlServer } from './mysql-server.ts';
+import type { Row } from './tables.ts';
+import { EPOCH, type World } from './world.ts';
+
+/** A job that clients change, one change at a time. */
+type ClientJob = {
+  readonly key: JobKey;
+  readonly name: string;
+  readonly keyHex: string;
+  busy: boolean;
+  /** A change of which it is not known whether it was written. */
+  unresolved: { readonly change: Change; readonly commitsBefore: number } | null;
+  /** What is known to be stored. */
+  stored: Plan | null;
+};
+
+export type ClientsOptions = {
+  readonly world: World;
+  readonly oracle: Oracle;
+  readonly server: MysqlServer;
+  readonly instances: readonly Instance[];
+  readonly jobs: number;
+  readonly routes: number;
+  /** ms between two changes, on average. */
+  readonly pause: number;
+  /** Unix ms: from here on what a change ended, whose outcome was not known, must not be sent any more. */
+  readonly settledAt: number;
+};
+
+const INTERVALS = [1, 1, 2, 2, 3, 5, 5, 7, 10, 15, 30, 60];
+
+/** Clients of the API: they create, change and delete jobs, and tell the oracle what they asked and were answered. */
+export class Clients {
+  readonly jobs: readonly ClientJob[];
+  readonly #options: ClientsOptions;
+  #stopped = false;
+
+  constructor(options: ClientsOptions) {
+    this.#options = options;
+    this.jobs = Array.from({ length: options.jobs }, (_, index) => {
+      const key = { routingKey: `route${index % options.routes}`, job: `job${index}` };
+      const name = `${key.routingKey}/${key.job}`;
+      return {
+        ...{ key, name, keyHex: hashJobKey(key).toString('hex') },
+        ...{ busy: false, unresolved: null, stored: null },
+      };
+    });
+  }
+
+  start(): void {
+    const { world, pause } = this.#options;
+    const next = () => {
+      if (this.#stopped) return;
+      this.#act(world.pick(this.jobs));
+      world.after(world.random() * 2 * pause, next, true);
+    };
+    // Most jobs are there from the beginning.
+    for (const job of this.jobs) {
+      if (world.chance(0.8)) world.after(world.between(300, 1500), () => this.#act(job), true);
+    }
+    world.after(500, next, true);
+  }
+
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  /** Finds out what became of changes with an unknown outcome. @returns whether all are known */
+  resolveAll(): boolean {
+    return this.jobs.filter((job) => !job.busy && this.#resolve(job)).length === this.jobs.length;
+  }
+
+  /** Asks one instance for one change. */
+  request(job: ClientJob, op: 'put' | 'post' | 'delete', request: ScheduleRequest): void {
+    const { world, oracle, server, instances } = this.#options;
+    const owner = instances.find(({ process }) => process?.tenure.ownerOrNull());
+    const instance = owner ?? world.pick(instances);
+    const { process } = instance;
+    if (process === null) return;
+    const change = oracle.asked(job.name, EPOCH + world.now, null);
+    const commitsBefore = server.commits.length;
+    job.busy = true;
+    world.event(`client.${op}`, `${job.name} ${JSON.stringify(request)}`);
+    const done = (answer: Answer) => {
+      if (!job.busy || change.answeredAt !== Number.POSITIVE_INFINITY) return;
+      job.busy = false;
+      oracle.answered(change, EPOCH + world.now, answer);
+      world.event(`client.answer ${answer.result}`, `${job.name} ${JSON.stringify(answer)}`);
+      if (answer.result === 'unknown') job.unresolved = { change, commitsBefore };
+      if (answer.result === 'stored') job.stored = answer.plan;
+      if (answer.result === 'deleted') job.stored = null;
+    };
+    process.scope.onEnd(() => done({ result: 'unknown', plan: null }));
+    process.scope.after(world.between(0.1, 1), () => {
+      const { jobs } = process;
+      const work =
+        op === 'put'
+          ? jobs
+              .put(job.key, request, { onlyCreate: false })
+              .then(({ created, view }) => done(this.#stored(job, view.row, created)))
+          : op === 'post'
+            ? jobs
+                .post(job.key, request)
+                .then((view) =>
+                  done(view === null ? { result: 'refused' } : this.#stored(job, view.row, false)),
+                )
+            : jobs.delete(job.key).then((deleted) => done(this.#deleted(job, deleted, commitsBefore)));
+      work.catch((error: unknown) => {
+        if (!(error instanceof DalgaError)) throw error;
+        world.count(`client.refused ${error.code}`);
+        const unknown = error.code === 'outcome_unknown' || error.code === 'internal';
+        done(unknown ? { result: 'unknown', plan: null } : { result: 'refused' });
+      });
+    });
+  }
+
+  #act(job: ClientJob): void {
+    const { world } = this.#options;
+    if (job.busy || !this.#resolve(job)) return;
+    const dice = world.random();
+    if (job.stored === null || dice < 0.35) this.request(job, 'put', this.#schedule(job));
+    else if (dice < 0.75) this.request(job, 'post', this.#replan(job));
+    else this.request(job, 'delete', {});
+  }
+
+  #schedule(job: ClientJob): ScheduleRequest {
+    const { world } = this.#options;
+    const interval = { ms: world.pick(INTERVALS) * 1000, text: null };
+    // The same as is stored, as a service does at each deploy.
+    if (job.stored !== null && job.stored.intervalMs > 0 && world.chance(0.3)) {
+      return { interval: { ms: job.stored.intervalMs, text: null } };
+    }
+    const soon = () => Math.floor(EPOCH + world.now + world.between(-3000, 8000));
+    const dice = world.random();
+    if (dice < 0.4) return { interval };
+    if (dice < 0.5) return { interval, immediate: true };
+    if (dice < 0.65) return { interval, firstRun: soon() };
+    if (dice < 0.8) return { oneOff: true, immediate: true };
+    if (dice < 0.9) return { oneOff: true, firstRun: soon() };
+    return { oneOff: true, interval };
+  }
+
+  #replan(job: ClientJob): ScheduleRequest {
+    const { world } = this.#options;
+    const dice = world.random();
+    if (dice < 0.4) return { interval: { ms: world.pick(INTERVALS) * 1000, text: null } };
+    if (dice < 0.7) return { immediate: true };
+    if (dice < 0.9 || job.stored === null)
+      return { firstRun: Math.floor(EPOCH + world.now + world.between(-500, 3000)) };
+    return {};
+  }
+
+  #stored(job: ClientJob, row: JobRow, created: boolean): Answer {
+    const plan = planOf(row.schedule.kind, row.schedule.intervalMs, row.schedule.firstRun, row.since);
+    if (!created && job.stored?.since === plan.since) return { result: 'kept' };
+    return { result: 'stored', plan, created };
+  }
+
+  #deleted(job: ClientJob, deleted: boolean, commitsBefore: number): Answer {
+    if (!deleted) return { result: 'refused' };
+    const { server, world } = this.#options;
+    const commit = server.commits.slice(commitsBefore).findLast(({ keyHex }) => keyHex === job.keyHex);
+    return { result: 'deleted', since: commit?.stamp ?? Math.floor(EPOCH + world.now) };
+  }
+
+  #resolve(job: ClientJob): boolean {
+    if (job.unresolved === null) return true;
+    const { server, oracle, settledAt, world } = this.#options;
+    const { change, commitsBefore } = job.unresolved;
+    if (server.hasPending(job.keyHex)) return false;
+    const commits = server.commits.slice(commitsBefore);
+    const commit = commits.findLast(({ keyHex, settled }) => keyHex === job.keyHex && !settled);
+    job.unresolved = null;
+    if (commit === undefined) {
+      oracle.resolved(change, { result: 'refused' });
+    } else if (commit.row === null) {
+      oracle.resolved(change, { result: 'deleted', since: commit.stamp }, settledAt);
+      job.stored = null;
+    } else {
+      const plan = planOfRow(commit.row);
+      oracle.resolved(change, { result: 'stored', plan, created: true }, settledAt);
+      job.stored = plan;
+    }
+    world.event('client.resolved', `${job.name} ${commit === undefined ? 'not written' : 'written'}`);
+    return true;
+  }
+}
+
+export function planOfRow(row: Row): Plan {
+  const kind = row.kind === 0 ? 'interval' : 'one_off';
+  return planOf(kind, row.interval_ms as number | null, row.first_run as number, row.since as number);
+}
+
+function planOf(kind: string, intervalMs: number | null, firstRun: number, since: number): Plan {
+  return { intervalMs: kind === 'interval' ? intervalMs! : 0, firstRun, since };
+}

@@ -1,0 +1,367 @@
+import type { SqlResult } from '../../src/database/session.ts';
+import type { Statement } from '../../src/database/statements.ts';
+import type { Scope } from './scope.ts';
+import { type Context, execute, isWrite, locksState, type Row, type Tables, writesState } from './tables.ts';
+import { EPOCH, type World } from './world.ts';
+
+/** The network between an instance and a server. While it is cut, what is sent waits, as TCP does. */
+export class Link {
+  readonly #world: World;
+  #cut = false;
+  #held: (() => void)[] = [];
+  readonly #lastAt = { up: 0, down: 0 };
+
+  constructor(world: World) {
+    this.#world = world;
+  }
+
+  get isCut(): boolean {
+    return this.#cut;
+  }
+
+  cut(): void {
+    this.#cut = true;
+  }
+
+  mend(): void {
+    this.#cut = false;
+    const held = this.#held;
+    this.#held = [];
+    for (const deliver of held) deliver();
+  }
+
+  /** @param way to the server or from it; each keeps its order */
+  send(way: 'up' | 'down', deliver: () => void): void {
+    const { now } = this.#world;
+    this.#lastAt[way] = Math.max(this.#lastAt[way], now + this.#world.between(0.05, 0.6));
+    this.#world.after(this.#lastAt[way] - now, () => {
+      if (this.#cut) this.#held.push(deliver);
+      else deliver();
+    });
+  }
+}
+
+/** What may go wrong with a statement. */
+export type StatementFault =
+  | 'lost before'
+  | 'lost after'
+  | 'silent'
+  | 'slow'
+  | 'deadlock'
+  | 'lock wait timeout';
+
+export type Answer = (error: unknown, result?: SqlResult) => void;
+
+/** The server's end of a session. */
+export type Connection = {
+  readonly id: number;
+  readonly link: Link;
+  /** Tells the client that the connection is lost. */
+  readonly onLost: () => void;
+  alive: boolean;
+  /** The client has gone: it ends after the statement that runs. */
+  gone: boolean;
+  busy: boolean;
+  committing: boolean;
+  transaction: { work: Tables | null; readonly statements: Statement[] } | null;
+  waitTimeout: number;
+  lockTimeout: number;
+  activeAt: number;
+};
+
+/** A change of a job that was committed. */
+export type Commit = {
+  readonly keyHex: string;
+  readonly row: Row | null;
+  /** Whether it was a lazy deletion. */
+  readonly settled: boolean;
+  /** Unix ms. */
+  readonly stamp: number;
+};
+
+/** A MySQL server in memory: transactions, the lock of the state row, connections that are lost or killed. */
+export class MysqlServer {
+  readonly world: World;
+  readonly connections = new Map<number, Connection>();
+  readonly commits: Commit[] = [];
+  tables: Tables;
+  up = true;
+  frozen = false;
+  readOnly = false;
+  tooManyConnections = false;
+  /** ms that its clock differs by. */
+  clockOffset = 0;
+  /** Decides what goes wrong. */
+  fault: (statement: Statement) => StatementFault | null = () => null;
+  /** A transaction took effect. */
+  onCommit: (connection: Connection) => void = () => {};
+  #nextId = 10;
+  #holder: Connection | null = null;
+  #waiters: { readonly connection: Connection; readonly grant: () => void }[] = [];
+  #held: (() => void)[] = [];
+
+  constructor(world: World, tables: Tables) {
+    this.world = world;
+    this.tables = tables;
+  }
+
+  /** Unix ms. */
+  get now(): number {
+    return Math.floor(EPOCH + this.world.now + this.clockOffset);
+  }
+
+  open(link: Link, onLost: () => void): Connection {
+    const connection: Connection = {
+      ...{ id: this.#nextId++, link, onLost, alive: true, gone: false, busy: false, committing: false },
+      ...{ transaction: null, waitTimeout: 28_800_000, lockTimeout: 50_000, activeAt: this.world.now },
+    };
+    this.connections.set(connection.id, connection);
+    return connection;
+  }
+
+  receive(connection: Connection, statement: Statement, answer: Answer): void {
+    this.#whenThawed(() => {
+      if (!connection.alive || connection.gone) return;
+      connection.busy = true;
+      const { world } = this;
+      const fault = this.fault(statement);
+      const commits = statement.sql === 'COMMIT';
+      let duration = commits ? world.between(0.5, 6) : world.between(0.1, 1);
+      if (fault === 'slow') duration += world.between(10, world.chance(0.3) ? 5000 : 300);
+      if (fault !== null) world.event(commits ? `mysql.commit ${fault}` : `mysql.statement ${fault}`);
+      if (fault === 'lost before') return this.close(connection);
+      connection.committing = commits;
+      world.after(duration, () => {
+        this.#whenThawed(() => {
+          if (!connection.alive) return;
+          if (fault === 'deadlock') {
+            this.#rollBack(connection);
+            return this.#reply(connection, answer, sqlError(1213));
+          }
+          if (fault === 'lock wait timeout') return this.#reply(connection, answer, sqlError(1205));
+          this.#perform(connection, statement, (error, result) => {
+            if (fault === 'lost after') return this.close(connection);
+            if (fault === 'silent') return this.#reply(connection, () => {}, null);
+            this.#reply(connection, answer, error, result);
+          });
+        });
+      });
+    });
+  }
+
+  /** The client has closed its end. */
+  leave(connection: Connection): void {
+    connection.gone = true;
+    if (!connection.busy) this.close(connection, false);
+  }
+
+  /** The connection ends; what it has not committed is rolled back. */
+  close(connection: Connection, tell = true): void {
+    if (!connection.alive) return;
+    connection.alive = false;
+    this.connections.delete(connection.id);
+    this.#waiters = this.#waiters.filter((waiter) => waiter.connection !== connection);
+    this.#rollBack(connection);
+    if (tell) connection.link.send('down', connection.onLost);
+  }
+
+  crash(): void {
+    this.up = false;
+    for (const connection of [...this.connections.values()]) this.close(connection);
+    this.#held = [];
+    this.frozen = false;
+  }
+
+  restart(): void {
+    this.up = true;
+    // A server that was started anew gives the same numbers out again.
+    this.#nextId = 10;
+  }
+
+  freeze(): void {
+    this.frozen = true;
+  }
+
+  thaw(): void {
+    this.frozen = false;
+    const held = this.#held;
+    this.#held = [];
+    for (const callback of held) this.world.after(this.world.random(), callback);
+  }
+
+  /** Whether a transaction that has not ended has written to a job. */
+  hasPending(keyHex: string): boolean {
+    return [...this.connections.values()].some(({ transaction }) =>
+      transaction?.statements.some(({ values }) =>
+        values.some((value) => {
+          if (typeof value === 'number') return this.tables.jobs.get(value)?.key_hex === keyHex;
+          return value instanceof Uint8Array && Buffer.from(value).toString('hex') === keyHex;
+        }),
+      ),
+    );
+  }
+
+  #whenThawed(callback: () => void): void {
+    if (this.frozen) this.#held.push(() => this.#whenThawed(callback));
+    else if (this.up) callback();
+  }
+
+  #reply(connection: Connection, answer: Answer, error: unknown, result?: SqlResult): void {
+    connection.busy = false;
+    connection.committing = false;
+    connection.activeAt = this.world.now;
+    if (connection.gone) {
+      this.close(connection, false);
+      return;
+    }
+    this.#watchIdle(connection);
+    connection.link.send('down', () => answer(error, result));
+  }
+
+  /** The server ends a session that is silent for its wait_timeout. */
+  #watchIdle(connection: Connection): void {
+    if (connection.waitTimeout > 3_600_000 || connection.transaction === null) return;
+    const { activeAt } = connection;
+    this.world.after(connection.waitTimeout, () => {
+      if (connection.busy || connection.activeAt !== activeAt || !connection.alive) return;
+      this.world.event('mysql.idle session ended');
+      this.close(connection);
+    });
+  }
+
+  #perform(connection: Connection, statement: Statement, answer: Answer): void {
+    const { sql, values } = statement;
+    if (sql === 'START TRANSACTION') {
+      connection.transaction = { work: null, statements: [] };
+    } else if (sql === 'COMMIT') {
+      this.#commit(connection);
+    } else if (sql === 'ROLLBACK') {
+      this.#rollBack(connection);
+    } else if (sql.startsWith('SET ')) {
+      const [wait, lock] = values as number[];
+      if (wait !== undefined) connection.waitTimeout = wait * 1000;
+      if (lock !== undefined) connection.lockTimeout = lock * 1000;
+    } else if (sql === 'SHOW PROCESSLIST') {
+      const rows = [...this.connections.keys()].map((id) => [id, 'root', 'host', 'test']);
+      answer(null, { rows, affectedRows: 0 });
+      return;
+    } else if (sql === 'KILL ?') {
+      this.#kill(values[0] as number, answer);
+      return;
+    } else {
+      this.#run(connection, statement, answer);
+      return;
+    }
+    answer(null, { rows: [], affectedRows: 0 });
+  }
+
+  #run(connection: Connection, statement: Statement, answer: Answer): void {
+    if (this.readOnly && isWrite(statement)) {
+      answer(sqlError(1290));
+      return;
+    }
+    const needsLock = locksState(statement) || writesState(statement);
+    if (!needsLock || this.#holder === connection) {
+      this.#execute(connection, statement, answer);
+      return;
+    }
+    if (this.#holder === null) {
+      this.#holder = connection;
+      this.#execute(connection, statement, answer);
+      return;
+    }
+    this.world.count('mysql.lock waits');
+    const waiter = {
+      connection,
+      grant: () => {
+        timeout.cancel();
+        this.#holder = connection;
+        this.#execute(connection, statement, answer);
+      },
+    };
+    this.#waiters.push(waiter);
+    const timeout = this.world.after(connection.lockTimeout, () => {
+      if (!this.#waiters.includes(waiter)) return;
+      this.#waiters = this.#waiters.filter((other) => other !== waiter);
+      this.world.count('mysql.lock wait timeouts');
+      answer(sqlError(1205));
+    });
+  }
+
+  #execute(connection: Connection, statement: Statement, answer: Answer): void {
+    const context: Context = { connectionId: connection.id, now: this.now };
+    const { transaction } = connection;
+    if (transaction === null) {
+      answer(null, execute(this.tables, statement, context));
+      return;
+    }
+    transaction.work ??= this.tables.copy();
+    const result = execute(transaction.work, statement, context);
+    if (isWrite(statement)) transaction.statements.push(statement);
+    answer(null, result);
+  }
+
+  #commit(connection: Connection): void {
+    const { transaction } = connection;
+    connection.transaction = null;
+    const statements = transaction?.statements ?? [];
+    if (statements.length > 0) {
+      const before = this.tables;
+      const after = before.copy();
+      const context: Context = { connectionId: connection.id, now: this.now };
+      for (const statement of statements) execute(after, statement, context);
+      this.tables = after;
+      const settled = statements.some(({ sql }) => /^DELETE FROM `dalga` WHERE \(?id = \?/.test(sql));
+      const stamp = after.state.stamp as number;
+      for (const [id, row] of before.jobs) {
+        if (!after.jobs.has(id))
+          this.commits.push({ keyHex: row.key_hex as string, row: null, settled, stamp });
+      }
+      for (const [id, row] of after.jobs) {
+        if (before.jobs.get(id) === row) continue;
+        this.commits.push({ keyHex: row.key_hex as string, row, settled, stamp });
+      }
+      this.onCommit(connection);
+    }
+    this.#unlock(connection);
+  }
+
+  #rollBack(connection: Connection): void {
+    connection.transaction = null;
+    this.#unlock(connection);
+  }
+
+  #unlock(connection: Connection): void {
+    if (this.#holder !== connection) return;
+    this.#holder = null;
+    this.#waiters.shift()?.grant();
+  }
+
+  #kill(id: number, answer: Answer): void {
+    const victim = this.connections.get(id);
+    if (victim === undefined) {
+      answer(sqlError(1094));
+      return;
+    }
+    this.world.event('mysql.killed a connection', victim.committing ? 'in its commit' : '');
+    // One that commits does so, and ends then.
+    if (victim.committing) victim.gone = true;
+    else this.close(victim);
+    answer(null, { rows: [], affectedRows: 0 });
+  }
+}
+
+const MESSAGES: Readonly<Record<number, string>> = {
+  1040: 'Too many connections',
+  1094: 'Unknown thread id',
+  1205: 'Lock wait timeout exceeded; try restarting transaction',
+  1213: 'Deadlock found when trying to get lock; try restarting transaction',
+  1290: 'The MariaDB server is running with the --read-only option so it cannot execute this statement',
+};
+
+export function sqlError(errno: number): Error {
+  return Object.assign(new Error(MESSAGES[errno]), { errno, sqlState: 'HY000' });
+}
+
+/** What sessions belong to. */
+export type Client = { readonly scope: Scope; readonly link: Link };
