@@ -37,7 +37,7 @@ export type Change = {
   settledAt: number | null;
 };
 
-/** One message, written to a socket. */
+/** One message, from when a publisher was handed it, or where that cannot be seen from when it came. */
 export type Attempt = {
   readonly job: string;
   readonly messageId: string;

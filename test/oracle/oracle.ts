@@ -89,7 +89,7 @@ export class Oracle {
     else if (answer.result !== 'unknown' && answer.result !== 'deleted') change.answer = answer;
   }
 
-  /** A message was written to a socket: where that can be seen, before `arrived`. */
+  /** A publisher was handed a message, where that can be seen; what becomes of it is to be set on the answer. */
   attempted(message: Message): Attempt {
     const attempt: Attempt = {
       missed: 0,

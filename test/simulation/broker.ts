@@ -39,7 +39,7 @@ export class BrokerServer {
     this.cutConnections('the broker has crashed');
   }
 
-  /** A message of a batch is written: the oracle is told of it. */
+  /** A publisher was handed a message of a batch: the oracle is told of it. */
   describe(batch: PublishBatch, position: number, tag: string, sent: Attempt['sent']): Attempt {
     const route = batch.routes[batch.routeOf[position]!]!;
     const body = batch.bodies.subarray(batch.bodyOffsets[position]!, batch.bodyOffsets[position + 1]!);

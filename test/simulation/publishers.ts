@@ -38,10 +38,9 @@ const TURN_DEADLINE = 5000;
 
 type Run = {
   readonly batch: PublishBatch;
-  readonly sent: Attempt['sent'];
   readonly outcomes: Uint8Array;
   readonly writtenAt: Float64Array;
-  readonly attempts: (Attempt | null)[];
+  readonly attempts: readonly Attempt[];
   answered: boolean;
   pending: number;
   written: boolean;
@@ -68,16 +67,17 @@ export class SimulatedPublishers implements Publishers {
   }
 
   publish(batch: PublishBatch): Promise<PublishAnswer> {
-    const { scope, now } = this.options;
+    const { scope, now, broker, tag } = this.options;
     const sent = { at: EPOCH + scope.world.now, clock: now() };
     const thread = this.#threads[this.#next++ % this.#threads.length]!;
     return new Promise((resolve) => {
       const run: Run = {
         batch,
-        sent,
         outcomes: new Uint8Array(batch.count).fill(Outcome.unsent),
         writtenAt: new Float64Array(batch.count),
-        attempts: new Array(batch.count).fill(null),
+        attempts: Array.from({ length: batch.count }, (_, position) =>
+          broker.describe(batch, position, tag, sent),
+        ),
         ...{ answered: false, pending: 0, written: false },
         answer: (answer) =>
           this.toScheduler('answers', () => {
@@ -224,8 +224,7 @@ class PublisherThread {
       this.#in(50, () => this.#write(run, position, since));
       return;
     }
-    const attempt = this.#broker.describe(batch, position, this.#publishers.options.tag, run.sent);
-    run.attempts[position] = attempt;
+    const attempt = run.attempts[position]!;
     run.outcomes[position] = Outcome.pending;
     run.writtenAt[position] = now + batch.clockOffset;
     run.pending++;
