@@ -2,9 +2,9 @@
  * A growing array of numbers outside the JavaScript heap, in chunks: growing never copies what is there.
  *
  *   index:   | chunk number | place in chunk |
- *   bits:      the rest       16
+ *   bits:      the rest       12
  */
-const CHUNK_BITS = 16;
+const CHUNK_BITS = 12;
 export const CHUNK_SIZE = 1 << CHUNK_BITS;
 const PLACE_MASK = CHUNK_SIZE - 1;
 

@@ -86,14 +86,14 @@ export class Faults {
         some((instance) => {
           const { scope } = instance.process!;
           scope.freeze();
-          this.#lasting('checkpoint', world.between(100, 6000), () => scope.thaw());
+          this.#frozen(world.between(100, 6000), () => scope.thaw());
         }),
       'scheduler stalls': () =>
         some(({ process }) => {
           const thread = process!.scheduler;
           if (thread === null) return;
           thread.freeze();
-          this.#lasting('checkpoint', world.between(50, 900), () => thread.thaw());
+          this.#frozen(world.between(50, 900), () => thread.thaw());
         }),
       'scheduler crash': () =>
         some(({ process }) => {
@@ -208,6 +208,16 @@ export class Faults {
         supervise.kill(owner, downtime);
       });
     };
+  }
+
+  /** Something freezes: what it was told before, it may not have heard. */
+  #frozen(duration: number, thaw: () => void): void {
+    const { world, oracle } = this.#options;
+    const from = EPOCH + world.now;
+    this.#lasting('checkpoint', duration, () => {
+      thaw();
+      oracle.staleOwner({ from, to: EPOCH + world.now + 1500 });
+    });
   }
 
   #lasting(what: 'checkpoint' | 'dispatch' | 'route' | 'none', duration: number, end: () => void): void {
