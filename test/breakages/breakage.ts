@@ -1,6 +1,12 @@
-import type { Connect } from '../../src/database/session.ts';
+import type { Connect, SqlSession } from '../../src/database/session.ts';
+import type { JobRow } from '../../src/job/job.ts';
 import type { SchedulerPort } from '../../src/main-thread/scheduler-client.ts';
-import type { SchedulerCommand, SchedulerInit, SchedulerReport } from '../../src/protocol/main-scheduler.ts';
+import type {
+  Progress,
+  SchedulerCommand,
+  SchedulerInit,
+  SchedulerReport,
+} from '../../src/protocol/main-scheduler.ts';
 import type { TypedPort } from '../../src/protocol/typed-port.ts';
 import type { LoaderOptions } from '../../src/scheduler-thread/loader.ts';
 import type { Publishers } from '../../src/scheduler-thread/service.ts';
@@ -8,8 +14,8 @@ import type { Publishers } from '../../src/scheduler-thread/service.ts';
 export type ThreadPort = TypedPort<SchedulerReport, SchedulerCommand>;
 
 /**
- * A deliberate fault of Dalga: wrappers round what its parts are given, for one owner of the table (what they
- * remember is of that owner). The oracle must find each.
+ * A deliberate fault of Dalga: wrappers round what its parts are given. The oracle must find each. What a breakage
+ * remembers is of one process, so it is made anew for each.
  */
 export type Breakage = {
   /** Round the owner's sessions with MySQL. */
@@ -24,4 +30,40 @@ export type Breakage = {
   readonly openTable?: (open: LoaderOptions['open']) => LoaderOptions['open'];
   /** Round the pool of publishers. */
   readonly publishers?: (publishers: Publishers) => Publishers;
+  /** What a client is answered instead; only where the caller sees whole rows. */
+  readonly answered?: (row: JobRow) => JobRow;
 };
+
+/** Puts something round each session: what it does not name is the session's own. */
+export function wrapSessions(
+  wrap: (session: SqlSession) => Partial<SqlSession>,
+): NonNullable<Breakage['connect']> {
+  return (connect) => async () => {
+    const session = await connect();
+    const own = wrap(session);
+    return {
+      get connectionId() {
+        return session.connectionId;
+      },
+      get usable() {
+        return session.usable;
+      },
+      run: own.run ?? ((statement, deadline) => session.run(statement, deadline)),
+      destroy: () => session.destroy(),
+      close: () => session.close(),
+    };
+  };
+}
+
+/** Main hears reports of progress as `change` makes them. */
+export function rewriteProgress(change: (progress: Progress) => Progress): NonNullable<Breakage['mainPort']> {
+  return (port) => ({
+    send: (command, transfer) => port.send(command, transfer),
+    listen: (listener) =>
+      port.listen((report) => {
+        if (report.type === 'progress') listener({ type: 'progress', progress: change(report.progress) });
+        else listener(report);
+      }),
+    close: () => port.close(),
+  });
+}

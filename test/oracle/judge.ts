@@ -91,7 +91,9 @@ class JobJudge {
   #judgePunctuality({ sent, arrivedAt, scheduledAt }: Attempt): void {
     const { lateAfter, clockTolerance } = this.#facts.options;
     const lateness = (sent?.clock ?? arrivedAt!) - scheduledAt;
-    if (lateness < (sent === null ? -clockTolerance : 0)) {
+    // An owner whose clock was ahead may have left it: what was due once is due at once.
+    const wasDue = this.#facts.ends.some((clock) => clock >= scheduledAt);
+    if (lateness < (sent === null ? -clockTolerance : 0) && !wasDue) {
       this.#find('early', scheduledAt, `by ${-lateness} ms`);
     }
     const at = sent?.at ?? arrivedAt!;

@@ -149,6 +149,9 @@ t.test('early and late', async (t) => {
     [],
     'within the tolerance',
   );
+  const ahead = new Bench().put().came(10_000, 9_990);
+  ahead.oracle.ownerEnded(START + 10_000);
+  finds(t, ahead.judge(15_000), [], 'it was due by the clock of an owner that has ended');
   finds(t, new Bench().put().came(10_000, 12_000).judge(15_000), [['late', 10_000]], 'late');
   finds(t, new Bench().put().came(10_000, 12_000).trouble(9_000, 11_500).judge(15_000), [], 'hindered');
 });

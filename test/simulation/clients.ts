@@ -28,6 +28,8 @@ export type ClientsOptions = {
   readonly routes: number;
   /** ms between two changes, on average. */
   readonly pause: number;
+  /** How many of the schedules begin at once, 0 to 1. */
+  readonly atOnce: number;
   /** Unix ms: from here on what a change ended, whose outcome was not known, must not be sent any more. */
   readonly settledAt: number;
 };
@@ -97,17 +99,18 @@ export class Clients {
     };
     process.scope.onEnd(() => done({ result: 'unknown', plan: null }));
     process.scope.after(world.between(0.1, 1), () => {
-      const { jobs } = process;
+      const { jobs, breakage } = process;
+      const shown = (row: JobRow) => breakage.answered?.(row) ?? row;
       const work =
         op === 'put'
           ? jobs
               .put(job.key, request, { onlyCreate: false })
-              .then(({ created, view }) => done(this.#stored(job, view.row, created)))
+              .then(({ created, view }) => done(this.#stored(job, shown(view.row), created)))
           : op === 'post'
             ? jobs
                 .post(job.key, request)
                 .then((view) =>
-                  done(view === null ? { result: 'refused' } : this.#stored(job, view.row, false)),
+                  done(view === null ? { result: 'refused' } : this.#stored(job, shown(view.row), false)),
                 )
             : jobs.delete(job.key).then((deleted) => done(this.#deleted(job, deleted, commitsBefore)));
       work.catch((error: unknown) => {
@@ -136,6 +139,9 @@ export class Clients {
       return { interval: { ms: job.stored.intervalMs, text: null } };
     }
     const soon = () => Math.floor(EPOCH + world.now + world.between(-3000, 8000));
+    if (world.chance(this.#options.atOnce)) {
+      return world.chance(0.5) ? { interval, immediate: true } : { oneOff: true, immediate: true };
+    }
     const dice = world.random();
     if (dice < 0.4) return { interval };
     if (dice < 0.5) return { interval, immediate: true };

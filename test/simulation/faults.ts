@@ -11,6 +11,8 @@ export type FaultsOptions = {
   readonly broker: BrokerServer;
   readonly instances: readonly Instance[];
   readonly routes: number;
+  /** ms by which all clocks step forwards, once; 0 for never. */
+  readonly step: number;
   /** World time at which all faults are over. */
   readonly until: number;
   /** ms between two faults, on average. */
@@ -34,6 +36,7 @@ export class Faults {
   readonly checkpointTroubles: Span[] = [];
   readonly #kinds: readonly (() => void)[];
   #statementFault = 0;
+  #step: number;
   loadBreaks = 0;
   #ends: (() => void)[] = [];
   #over = false;
@@ -41,10 +44,13 @@ export class Faults {
   constructor(options: FaultsOptions) {
     this.#options = options;
     const { world, server } = options;
+    this.#step = options.step;
     server.fault = ({ sql }) => this.#decide(sql);
     const all = this.#all();
     const chosen = Object.keys(all).filter(() => world.chance(0.4));
     if (chosen.length === 0) chosen.push('kill');
+    // In some runs it is mostly the moments round a change that matter.
+    if (world.chance(0.2)) for (let more = chosen.length; more > 0; more--) chosen.push('kill at');
     this.#kinds = chosen.map((name) => () => {
       world.event(`fault.${name}`);
       all[name]!();
@@ -177,6 +183,15 @@ export class Faults {
       },
       'clock drifts': () => {
         for (const { options } of instances) options.wall.drift = world.between(-0.01, 0.01);
+      },
+      'clocks step': () => {
+        // Once, and by what the run is prepared for.
+        if (this.#step === 0) return;
+        server.clockOffset += this.#step;
+        for (const { options } of instances) options.wall.step += this.#step;
+        this.#step = 0;
+        this.#trouble(5000);
+        world.event('clocks stepped');
       },
       'clock jumps': () =>
         some(({ options }) => {

@@ -12,6 +12,7 @@ import type { SchedulerCommand, SchedulerReport } from '../../src/protocol/main-
 import type { LoaderOptions } from '../../src/scheduler-thread/loader.ts';
 import { SchedulerService } from '../../src/scheduler-thread/service.ts';
 import type { Breakage } from '../breakages/breakage.ts';
+import type { BreakageContext } from '../breakages/breakages.ts';
 import type { BrokerServer } from './broker.ts';
 import { Link, type MysqlServer } from './mysql-server.ts';
 import { connect } from './mysql-session.ts';
@@ -28,7 +29,9 @@ export type InstanceOptions = {
   readonly server: MysqlServer;
   readonly broker: BrokerServer;
   readonly wall: WallClock;
-  readonly breakage: () => Breakage;
+  readonly breakage: (context: BreakageContext) => Breakage;
+  /** How long a message between threads takes, ms. */
+  readonly portDelay: () => number;
   /** The probability that a load breaks off. */
   readonly loadBreaks: () => number;
   /** A scheduler has ended, however that came. */
@@ -43,6 +46,7 @@ export type Process = {
   readonly clock: SlewedClock;
   readonly tenure: Tenure;
   readonly jobs: JobService;
+  readonly breakage: Breakage;
   publishers: SimulatedPublishers | null;
   scheduler: Scope | null;
   /** World time when the scheduler was started. */
@@ -79,12 +83,12 @@ export class Instance {
     const scope = new Scope(world);
     // Nobody can help one that starts with a clock which is wrong by far.
     if (Math.abs(wall.offset) > 60_000) wall.offset = 0;
-    const breakage = this.options.breakage();
     const client = { scope, link: this.mysqlLink };
     const clock = new SlewedClock(
       () => wall.now(),
       () => world.now,
     );
+    const breakage = this.options.breakage({ now: () => clock.now() });
     const open: Connect = () => connect(server, client, config.lease);
     const tenure = new Tenure({
       ...{ config, clock, timers: scope, log: silent(world, name), address: `${name}:34006` },
@@ -101,7 +105,7 @@ export class Instance {
       ownerOrNull: () => tenure.ownerOrNull(),
     });
     this.process = {
-      ...{ scope, clock, tenure, jobs, publishers: null, scheduler: null },
+      ...{ scope, clock, tenure, jobs, breakage, publishers: null, scheduler: null },
       ...{ loadingSince: 0, loadedAt: null, trustedUntil: 0, stopping: false, failScheduler: () => {} },
     };
     world.event('process.start', name);
@@ -116,11 +120,10 @@ export class Instance {
   }
 
   #startScheduler(scope: Scope, breakage: Breakage): StartScheduler {
-    const { world, config, broker } = this.options;
+    const { world, config, broker, server, portDelay } = this.options;
     return (init, events, timers) => {
       const thread = new Scope(world, scope);
-      const delay = () => (world.chance(0.01) ? world.between(1, 40) : world.between(0.03, 1.5));
-      const [mainPort, threadPort] = createPorts<SchedulerCommand, SchedulerReport>(scope, thread, delay);
+      const [mainPort, threadPort] = createPorts<SchedulerCommand, SchedulerReport>(scope, thread, portDelay);
       const client = new SchedulerClient(breakage.mainPort?.(mainPort) ?? mainPort, events, timers);
       const process = this.process!;
       process.scheduler = thread;
@@ -169,6 +172,7 @@ export class Instance {
           },
           batchesAtOnce: 16,
           openTable: breakage.openTable?.(open) ?? open,
+          measureTable: async () => ({ jobs: server.tables.jobs.size, nameBytes: 0 }),
         });
       });
       return {

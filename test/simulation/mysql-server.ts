@@ -89,6 +89,8 @@ export class MysqlServer {
   frozen = false;
   readOnly = false;
   tooManyConnections = false;
+  /** How much slower than usual it is. */
+  latency = 1;
   /** ms that its clock differs by. */
   clockOffset = 0;
   /** Decides what goes wrong. */
@@ -126,7 +128,7 @@ export class MysqlServer {
       const { world } = this;
       const fault = this.fault(statement);
       const commits = statement.sql === 'COMMIT';
-      let duration = commits ? world.between(0.5, 6) : world.between(0.1, 1);
+      let duration = (commits ? world.between(0.5, 6) : world.between(0.1, 1)) * this.latency;
       if (fault === 'slow') duration += world.between(10, world.chance(0.3) ? 5000 : 300);
       if (fault !== null) world.event(commits ? `mysql.commit ${fault}` : `mysql.statement ${fault}`);
       if (fault === 'lost before') return this.close(connection);

@@ -1,3 +1,4 @@
+import type { BreakageName } from '../breakages/breakages.ts';
 import { simulate } from './simulation.ts';
 
 /** npm run simulate -- --seed N --runs N [--trace] */
@@ -8,6 +9,9 @@ const option = (name: string, otherwise: number) => {
 };
 const seed = option('seed', 1);
 const runs = option('runs', 1);
+const at = args.indexOf('--breakage');
+const breakage = at === -1 ? undefined : (args[at + 1] as BreakageName);
+const stop = args.includes('--stop');
 const trace = args.includes('--trace');
 const totals = new Map<string, number>();
 let failed = 0;
@@ -15,6 +19,7 @@ const begun = performance.now();
 for (let run = 0; run < runs; run++) {
   const outcome = await simulate({
     seed: seed + run,
+    breakage,
     ...(trace ? { show: (line) => console.log(line) } : {}),
   });
   for (const [kind, count] of outcome.counts) totals.set(kind, (totals.get(kind) ?? 0) + count);
@@ -23,6 +28,7 @@ for (let run = 0; run < runs; run++) {
   failed++;
   console.log(`seed ${seed + run} failed:`);
   for (const problem of outcome.problems.slice(0, 8)) console.log(`  ${problem}`);
+  if (stop) break;
 }
 const took = performance.now() - begun;
 console.log(

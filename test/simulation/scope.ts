@@ -95,6 +95,8 @@ export class WallClock {
   offset: number;
   /** ms for each ms. */
   drift: number;
+  /** ms that it was set by, together with MySQL's. */
+  step = 0;
 
   constructor(world: World, offset: number, drift: number) {
     this.#world = world;
@@ -104,7 +106,7 @@ export class WallClock {
 
   /** Unix ms, whole as Date.now's. */
   now(): number {
-    return Math.floor(EPOCH + this.#world.now * (1 + this.drift) + this.offset);
+    return Math.floor(EPOCH + this.#world.now * (1 + this.drift) + this.offset + this.step);
   }
 }
 
@@ -119,8 +121,9 @@ export class ThreadClock implements Clock {
     this.#offset = offset;
   }
 
-  setOffset(offset: number): void {
+  setOffset(offset: number, stepped: boolean): void {
     this.#offset = offset;
+    if (stepped) this.#last = 0;
   }
 
   now(): number {

@@ -1,6 +1,6 @@
 import type { Config } from '../../src/config.ts';
 import { decodeExceptions } from '../../src/job/exceptions.ts';
-import type { Breakage } from '../breakages/breakage.ts';
+import { type BreakageName, createBreakage } from '../breakages/breakages.ts';
 import { Oracle, type Report } from '../oracle/oracle.ts';
 import { BrokerServer } from './broker.ts';
 import { Clients, planOfRow } from './clients.ts';
@@ -14,8 +14,7 @@ import { EPOCH, World } from './world.ts';
 
 export type SimulationOptions = {
   readonly seed: number;
-  /** Made anew for each process. */
-  readonly breakage?: () => Breakage;
+  readonly breakage?: BreakageName | undefined;
   readonly show?: (line: string) => void;
 };
 
@@ -60,19 +59,23 @@ class Simulation {
     this.#world = world;
     this.#config = configure(world);
     const skew = world.chance(0.2) ? world.between(0, 20_000) : 0;
+    const step = world.chance(0.08) ? world.between(61_000, 600_000) : 0;
     this.#oracle = new Oracle({
       ...{ lateAfter: 1000, misfireAfter: this.#config.misfireAfter },
-      ...{ inFlight: 0, inFlightReplaced: 1500, clockTolerance: skew * 2 + 3000 },
+      ...{ inFlight: 0, inFlightReplaced: 1500, clockTolerance: skew * 2 + step + 3000 },
     });
     this.#server = new MysqlServer(world, new Tables(firstState()));
     this.#broker = new BrokerServer(world, this.#oracle);
+    const slowPort = world.chance(0.25) ? 60 : 1.5;
     const names = world.chance(0.35) ? ['a', 'b'] : ['a'];
     this.#instances = names.map(
       (name) =>
         new Instance({
           ...{ world, name, config: this.#config, server: this.#server, broker: this.#broker },
           wall: new WallClock(world, world.between(-skew, skew), 0),
-          breakage: options.breakage ?? (() => ({})),
+          breakage: (context) =>
+            options.breakage === undefined ? {} : createBreakage(options.breakage, context),
+          portDelay: () => (world.chance(0.01) ? world.between(1, 40) : world.between(0.03, slowPort)),
           loadBreaks: () => this.#faults.loadBreaks,
           onSchedulerEnd: (instance, process) => this.#schedulerEnded(instance, process),
           onFailed: (instance, reason) => {
@@ -82,13 +85,15 @@ class Simulation {
         }),
     );
     const routes = world.whole(2, 4);
+    this.#server.latency = world.chance(0.2) ? 8 : 1;
     const shared = { world, oracle: this.#oracle, server: this.#server, instances: this.#instances, routes };
     this.#clients = new Clients({
       ...{ ...shared, jobs: world.whole(8, 24), pause: world.pick([60, 200, 600]) },
+      atOnce: world.pick([0.1, 0.1, 0.7]),
       settledAt: EPOCH + SAFETY + 8000,
     });
     this.#faults = new Faults({
-      ...{ ...shared, broker: this.#broker, until: SAFETY, pause: world.pick([400, 1200, 3000]) },
+      ...{ ...shared, broker: this.#broker, step, until: SAFETY, pause: world.pick([400, 1200, 3000]) },
       supervise: {
         kill: (instance, downtime) => this.#kill(instance, downtime),
         stop: (instance, downtime) => this.#stop(instance, downtime),
@@ -307,7 +312,7 @@ function configure(world: World): Config {
     debug: false,
     lease: world.pick([2000, 3000, 5000]),
     withoutLease: world.chance(0.7) ? 'publish' : 'stop',
-    checkpointInterval: 500,
+    checkpointInterval: world.pick([100, 500, 500, 500, 1000]),
     stopTimeout: 8000,
     misfireAfter: 60_000,
     publisherThreads: world.pick([1, 2]),

@@ -90,7 +90,7 @@ export function execute(tables: Tables, { sql, values }: Statement, context: Con
     return select(found.map((row) => [...SCHEDULE_COLUMNS, 'key_hash'].map((column) => row[column])));
   }
   if (sql.startsWith('INSERT INTO `dalga` (key_hash, ')) return upsert(jobs, values);
-  if (sql.startsWith('DELETE FROM `dalga` WHERE id IN (')) {
+  if (sql.startsWith('DELETE FROM `dalga` WHERE id IN (') || /^DELETE FROM `dalga` WHERE id = \?/.test(sql)) {
     return written(values.reduce<number>((count, id) => count + Number(jobs.delete(id as number)), 0));
   }
   if (sql.startsWith('DELETE FROM `dalga` WHERE (id = ? AND version = ?)')) {
