@@ -78,14 +78,11 @@ class JobJudge {
     for (const id of ids) this.#judgeRepeats(group.filter(({ messageId }) => messageId === id));
   }
 
-  /** The last schedule that has this time, best one that still held then. */
+  /** The last schedule that has this time. */
   #eraOf(time: number): Era | null {
-    let found: Era | null = null;
-    for (const era of this.#eras) {
-      if (!isOnPlan(era.learned, time) || time < earliest(era.plan.since)) continue;
-      if (found === null || era.end === null || time <= latest(era.end.since)) found = era;
-    }
-    return found;
+    return (
+      this.#eras.findLast((era) => isOnPlan(era.learned, time) && time >= earliest(era.plan.since)) ?? null
+    );
   }
 
   #judgePunctuality({ sent, arrivedAt, scheduledAt }: Attempt): void {

@@ -55,6 +55,8 @@ export type Process = {
   loadedAt: number | null;
   /** World time; as the scheduler knows it. */
   trustedUntil: number;
+  /** The scheduler's clock, Unix ms. */
+  schedulerNow: () => number;
   /** A clean stop has been asked for. */
   stopping: boolean;
   /** Ends its scheduler as an uncaught error would. */
@@ -107,6 +109,7 @@ export class Instance {
     this.process = {
       ...{ scope, clock, tenure, jobs, breakage, publishers: null, scheduler: null },
       ...{ loadingSince: 0, loadedAt: null, trustedUntil: 0, stopping: false, failScheduler: () => {} },
+      schedulerNow: () => 0,
     };
     world.event('process.start', name);
     tenure.start();
@@ -139,6 +142,7 @@ export class Instance {
       thread.after(world.between(2, 60), () => {
         const port = breakage.threadPort?.(threadPort) ?? threadPort;
         const clock = new ThreadClock(world, init.clockOffset);
+        process.schedulerNow = () => clock.now();
         const open = this.#openTable(thread);
         new SchedulerService({
           init: breakage.init?.(init) ?? init,
