@@ -1,12 +1,12 @@
 import type { Clock } from '../clock.ts';
 import { type Log, quote } from '../log.ts';
 import { messageId } from '../protocol/message-id.ts';
+import { BoundedLines } from './bounded-lines.ts';
 import type { Flights } from './flights.ts';
 import type { JobArena } from './job-arena.ts';
 
-/** Lines about returned messages in one window, and the window's length in ms. */
+/** Lines in one window. */
 const LINES = 10;
-const WINDOW = 10_000;
 
 /** A message that was confirmed, but no queue was bound for it. */
 export type ReturnedMessage = {
@@ -28,30 +28,21 @@ export function describeReturned(flight: number, flights: Flights, arena: JobAre
 /** Logs the messages that no queue was bound for, at a bounded rate: what was left out is counted. */
 export class ReturnLog {
   readonly #log: Log;
-  readonly #clock: Clock;
+  readonly #lines: BoundedLines;
   readonly #tag: string;
   readonly #decoder = new TextDecoder();
-  #windowEnd = 0;
-  #lines = 0;
-  #leftOut = 0;
 
   /** @param tag the first part of every message_id */
   constructor(log: Log, clock: Clock, tag: string) {
     this.#log = log;
-    this.#clock = clock;
     this.#tag = tag;
+    this.#lines = new BoundedLines(clock, LINES, (count) =>
+      log.warn(`${count} more messages were returned as unroutable`),
+    );
   }
 
   note(message: ReturnedMessage): void {
-    const now = this.#clock.monotonic();
-    if (now >= this.#windowEnd) {
-      if (this.#leftOut > 0) this.#log.warn(`${this.#leftOut} more messages were returned as unroutable`);
-      this.#windowEnd = now + WINDOW;
-      this.#lines = 0;
-      this.#leftOut = 0;
-    }
-    if (this.#lines++ < LINES) this.#tell(message);
-    else this.#leftOut++;
+    this.#lines.tell(() => this.#tell(message));
   }
 
   #tell({ exchange, routingKey, time, job }: ReturnedMessage): void {

@@ -21,6 +21,9 @@ export type RouteState = {
   failures: number;
   /** Monotonic ms before which nothing is sent. */
   retryAt: number;
+  /** The broker refuses its messages; since when it takes them nevertheless (monotonic ms), 0 when it does not. */
+  refused: boolean;
+  takenSince: number;
   /** Flights that wait, oldest first: the first and last of a linked list, -1 when it is empty. */
   waitingFirst: number;
   waitingLast: number;
@@ -37,6 +40,8 @@ const STALLED_WINDOW = 16;
 const ROUTE_WINDOW = 8000;
 /** ms */
 const UNSENT_BACKOFF = 50;
+/** A route that is refused now and then is refused all the time, until all was taken for so long, ms. */
+const TAKEN_FOR = 2000;
 const FIRST_BACKOFF = 100;
 const LAST_BACKOFF = 10_000;
 
@@ -81,6 +86,8 @@ function newRoute(exchange: string, routingKey: string): RouteState {
     progressAt: 0,
     failures: 0,
     retryAt: 0,
+    refused: false,
+    takenSince: 0,
     waitingFirst: -1,
     waitingLast: -1,
     waiting: 0,
@@ -115,4 +122,17 @@ export function noteFailed(route: RouteState, monotonic: number, random: number)
   if (monotonic < route.retryAt) return;
   const backoff = Math.min(FIRST_BACKOFF * 2 ** route.failures++, LAST_BACKOFF);
   route.retryAt = monotonic + backoff * (0.75 + random / 2);
+}
+
+/** @returns whether the outcome of a message, taken or refused, changes how it stands with the route */
+export function noteRefusal(route: RouteState, taken: boolean, monotonic: number): boolean {
+  const { refused } = route;
+  if (!taken) {
+    route.refused = true;
+    route.takenSince = 0;
+  } else if (refused) {
+    route.takenSince ||= monotonic;
+    route.refused = monotonic < route.takenSince + TAKEN_FOR;
+  }
+  return route.refused !== refused;
 }

@@ -18,7 +18,7 @@ import { Intake } from './intake.ts';
 import { LatenessCount } from './lateness-count.ts';
 import { Occurrences } from './occurrences.ts';
 import { describeReturned, type ReturnedMessage } from './return-log.ts';
-import { mayTake } from './routes.ts';
+import { mayTake, noteRefusal, type RouteState } from './routes.ts';
 
 /** Messages in one batch, at most. */
 const BATCH_LIMIT = 500;
@@ -55,6 +55,8 @@ export type SchedulerOptions = {
   /** ms */
   readonly lease: number;
   readonly onReturned: (message: ReturnedMessage) => void;
+  /** The broker refuses the messages of a route, or takes them again. */
+  readonly onRefused: (route: RouteState) => void;
 };
 
 /**
@@ -324,12 +326,16 @@ export class Scheduler {
     const flight = this.#out.take(number, position);
     if (flight === -1) return;
     const { clock } = this.#options;
-    if (outcome === Outcome.returned) {
-      const { flights, arena } = this.#occurrences;
-      this.#options.onReturned(describeReturned(flight, flights, arena));
+    const monotonic = clock.monotonic();
+    const { flights, arena } = this.#occurrences;
+    if (outcome === Outcome.returned) this.#options.onReturned(describeReturned(flight, flights, arena));
+    const taken = outcome === Outcome.confirmed || outcome === Outcome.returned;
+    if (taken || outcome === Outcome.nacked) {
+      const route = arena.routes.get(flights.route.get(flight));
+      if (noteRefusal(route, taken, monotonic)) this.#options.onRefused(route);
     }
-    this.#occurrences.settle(flight, outcome, clock.now(), clock.monotonic());
-    if (this.#onSettled !== null && this.#occurrences.flights.sent === 0) this.#onSettled();
+    this.#occurrences.settle(flight, outcome, clock.now(), monotonic);
+    if (this.#onSettled !== null && flights.sent === 0) this.#onSettled();
   }
 
   /** ms until something may be due: a job, or a route that backs off. */

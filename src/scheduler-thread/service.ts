@@ -8,6 +8,7 @@ import type { PublishAnswer, PublishBatch, PublisherReport } from '../protocol/s
 import { type TypedPort, unreachable } from '../protocol/typed-port.ts';
 import { BrokerLog } from './broker-log.ts';
 import { type LoaderOptions, loadTable } from './loader.ts';
+import { RefusalLog } from './refusal-log.ts';
 import { ReturnLog } from './return-log.ts';
 import { Scheduler } from './scheduler.ts';
 
@@ -58,6 +59,7 @@ export class SchedulerService {
   constructor(options: SchedulerServiceOptions) {
     const { init, port, clock, timers, log } = options;
     const returnLog = new ReturnLog(log, clock, init.tag);
+    const refusalLog = new RefusalLog(log, clock);
     this.#options = options;
     this.#brokerLog = new BrokerLog(log);
     // A checkpoint is never older than the interval, the age of the report that it is made of included.
@@ -75,6 +77,7 @@ export class SchedulerService {
       trustedUntil: init.trustedUntil,
       lease: init.config.lease,
       onReturned: (message) => returnLog.note(message),
+      onRefused: (route) => refusalLog.note(route),
     });
     this.#publishers = options.startPublishers(this);
     port.listen((command) => this.#obey(command));

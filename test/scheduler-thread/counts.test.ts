@@ -102,6 +102,7 @@ t.test('the scheduler reports them', async (t) => {
     trustedUntil: Number.POSITIVE_INFINITY,
     lease: 15_000,
     onReturned: () => {},
+    onRefused: () => {},
   });
   // Job 1 owes its exception; job 2 has none at that time any more.
   scheduler.load(intervalRow(1, 1000, NOW - 1000));

@@ -38,6 +38,7 @@ function setUp(
   const held: HeldBatch[] = [];
   const behaviour = { answer };
   const returned: unknown[] = [];
+  const refusals: [string, boolean][] = [];
   const publish = (batch: PublishBatch): Promise<PublishAnswer> => {
     for (let place = 0; place < batch.count; place++) sent.push(readMessage(batch, place));
     const reply = (outcomes: OutcomeCode[]): PublishAnswer => ({
@@ -78,6 +79,7 @@ function setUp(
     lease: LEASE,
     onReturned: ({ routingKey, time, job }) =>
       returned.push({ routingKey, time, job: job && [job.id, decoder.decode(job.name())] }),
+    onRefused: ({ routingKey, refused }) => refusals.push([routingKey, refused]),
   });
   const connect = (connected = true) =>
     scheduler.hear({ type: 'connection.changed', threadId: 1, connected, reason: null, blocked: false });
@@ -86,7 +88,7 @@ function setUp(
     const { ids, times } = decodeExceptions(scheduler.progress().exceptions);
     return [...ids].map((id, index) => [id, times[index]]);
   };
-  return { time, sent, held, behaviour, scheduler, connect, listed, returned };
+  return { time, sent, held, behaviour, scheduler, connect, listed, returned, refusals };
 }
 
 function readMessage(batch: PublishBatch, place: number): Sent {
@@ -285,6 +287,31 @@ t.test('outcomes', async (t) => {
       [NOW + 10, NOW + 10],
     );
     t.same(listed(), []);
+  });
+
+  t.test('nacked: told when it begins and when it is over, however often it comes and goes', async (t) => {
+    const { scheduler, time, behaviour, refusals } = setUp({ answer: Outcome.nacked });
+    scheduler.finishLoad();
+    scheduler.apply(1, [
+      upsert(intervalRow(1, 500, NOW + 10)),
+      upsert(intervalRow(2, 500, NOW + 10, { key: 'b' })),
+    ]);
+    await time.advance(20_000);
+    t.same(refusals.splice(0), [
+      ['check_feed', true],
+      ['b', true],
+    ]);
+    for (let count = 0; count < 10; count++) {
+      behaviour.answer = count % 2 === 0 ? Outcome.confirmed : Outcome.nacked;
+      await time.advance(1000);
+    }
+    t.same(refusals, []);
+    behaviour.answer = Outcome.confirmed;
+    await time.advance(20_000);
+    t.same(refusals, [
+      ['check_feed', false],
+      ['b', false],
+    ]);
   });
 
   t.test('lost and unsent are tried again', async (t) => {
