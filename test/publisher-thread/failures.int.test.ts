@@ -91,6 +91,21 @@ t.test('a missing exchange disturbs no other, and is used once it is there', asy
   t.equal(publisher.reports.all.filter(({ type }) => type === 'connection.changed').length, 1);
 });
 
+t.test('what is said of an exchange is said again after a new connection, since it is forgotten', async (t) => {
+  const proxy = await startProxy(rabbit);
+  t.teardown(() => proxy.close());
+  const publisher = await connectedPublisher(configOf(rabbit, { port: proxy.port }), t.teardown);
+  const exchange = rabbit.name('exchange');
+  const batch = () => makeBatch([{ exchange, routingKey: 'any' }]);
+  t.strictSame(await outcomesOf(publisher, batch()), [Outcome.unsent]);
+  await publisher.reports.next('exchange.changed', ({ usable }) => !usable);
+  proxy.cut();
+  await publisher.reports.next('connection.changed', ({ connected }) => !connected);
+  await publisher.reports.next('connection.changed', ({ connected }) => connected);
+  const last = publisher.reports.all.filter(({ type }) => type !== 'outcomes.settled').slice(-2);
+  t.match(last, [{ type: 'exchange.changed', usable: false, reason: /NOT_FOUND/ }, { connected: true }]);
+});
+
 t.test('an exchange without permission is usable once there is one', async (t) => {
   const user = rabbit.name('user');
   await rabbit.ctl('add_user', user, 'secret');
