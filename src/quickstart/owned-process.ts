@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 
 /**
@@ -54,24 +54,14 @@ export async function startOwned(
   });
   await once(child, 'spawn');
   const pid = child.pid!;
-  const watcher = spawn('/bin/sh', ['-c', WATCH, String(pid)], {
-    detached: true,
-    stdio: ['pipe', 'ignore', 'ignore'],
-  });
-  watcher.on('error', () => {});
-  watcher.stdin.on('error', () => {});
-
   let running = true;
   const exited = new Promise<string>((resolve) => {
     child.once('exit', (code, signalName) => {
       running = false;
-      watcher.stdin.end('done\n');
       resolve(signalName ?? `exit code ${code}`);
     });
   });
-  // Only the child itself keeps this process alive.
-  watcher.unref();
-  (watcher.stdin as unknown as { unref(): void }).unref();
+  watchOver(child);
 
   const signal = (name: NodeJS.Signals): void => {
     if (!running) return;
@@ -91,4 +81,18 @@ export async function startOwned(
     clearTimeout(timer);
   };
   return { pid, exited, running: () => running, signal, end, unref: () => child.unref() };
+}
+
+/** Ends the group of this child, which leads it (`detached`), when this process ends, however that comes about. */
+export function watchOver(child: ChildProcess): void {
+  const watcher = spawn('/bin/sh', ['-c', WATCH, String(child.pid)], {
+    detached: true,
+    stdio: ['pipe', 'ignore', 'ignore'],
+  });
+  watcher.on('error', () => {});
+  watcher.stdin.on('error', () => {});
+  child.once('exit', () => watcher.stdin.end('done\n'));
+  // Only the child itself keeps this process alive.
+  watcher.unref();
+  (watcher.stdin as unknown as { unref(): void }).unref();
 }

@@ -3,11 +3,12 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import type { MysqlConfig, RabbitmqConfig } from '../../src/config.ts';
+import { watchOver } from '../../src/quickstart/owned-process.ts';
 
 const PROGRAM = fileURLToPath(new URL('../../src/main.js', import.meta.url));
 
 /** How long a test waits for a signal before it fails, ms. */
-const PATIENCE = 30_000;
+const PATIENCE = 90_000;
 
 type LogLine = { level?: string; msg?: string; [key: string]: unknown };
 
@@ -31,7 +32,10 @@ export class DalgaProcess {
     this.child = spawn(process.execPath, [PROGRAM, ...args], {
       env: { PATH: process.env.PATH ?? '', ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
+      detached: true,
     });
+    // A test that is killed leaves nothing behind.
+    if (this.child.pid !== undefined) watchOver(this.child);
     this.exited = once(this.child, 'exit').then(([code]) => code as number | null);
     createInterface({ input: this.child.stdout! }).on('line', (text) => this.#hear(text));
     this.child.stderr!.on('data', (data) => {
@@ -75,7 +79,7 @@ export class DalgaProcess {
   async #orEnd<T>(wanted: Promise<T>, what: string): Promise<T> {
     let timer: NodeJS.Timeout | undefined;
     const patience = new Promise<never>((_resolve, reject) => {
-      const fail = (why: string) => reject(new Error(`${why} before ${what}\n${this.#tail()}`));
+      const fail = (why: string) => reject(new Error(`${why} before ${what}\n${this.tail()}`));
       timer = setTimeout(() => fail('the time ran out'), PATIENCE);
       void this.exited.then((code) => fail(`the process ended with ${code}`));
     });
@@ -86,7 +90,8 @@ export class DalgaProcess {
     }
   }
 
-  #tail(): string {
+  /** The end of what it said. */
+  tail(): string {
     return `${this.log
       .slice(-20)
       .map((line) => JSON.stringify(line))
