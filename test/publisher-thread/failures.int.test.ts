@@ -91,7 +91,7 @@ t.test('a missing exchange disturbs no other, and is used once it is there', asy
   t.equal(publisher.reports.all.filter(({ type }) => type === 'connection.changed').length, 1);
 });
 
-t.test('what is said of an exchange is said again after a new connection, since it is forgotten', async (t) => {
+t.test('what is said of an exchange is said again after a new connection', async (t) => {
   const proxy = await startProxy(rabbit);
   t.teardown(() => proxy.close());
   const publisher = await connectedPublisher(configOf(rabbit, { port: proxy.port }), t.teardown);
