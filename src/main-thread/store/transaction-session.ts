@@ -46,6 +46,9 @@ const OUTCOME_DEADLINE = 5_000;
 /** What the last transaction that began before a release's deadline may take beyond it, ms. */
 const CLOSE_GRACE = 300;
 
+/** Without a refusal for this long, ms, and with a write that went through, MySQL takes writes again. */
+const CALM = 2_000;
+
 /** The pauses before a transaction is run again, ms. */
 const FIRST_PAUSE = 5;
 const LONGEST_PAUSE = 200;
@@ -78,7 +81,8 @@ export class TransactionSession implements OwnerSession {
   #source: CheckpointSource | null = null;
   #fenced = false;
   #closed = false;
-  #refused = false;
+  /** Monotonic ms of the last refusal, while that is the state that was told; null while writes go through. */
+  #refusedAt: number | null = null;
   #renewTimer: unknown;
 
   constructor(options: TransactionSessionOptions) {
@@ -140,12 +144,12 @@ export class TransactionSession implements OwnerSession {
         return await this.#attempt(work, until);
       } catch (error) {
         if (!isLost(error) && !isRetryable(error) && !(error instanceof RolledBack)) {
-          if (isServerWide(error)) this.#tellRefused(error);
+          if (isServerWide(error)) this.#noteRefused(error);
           throw error;
         }
         // Who was told that the outcome is not known has been answered: it is not written after all.
         if (clock.monotonic() + pause >= until || work.toldUncertain) {
-          if (isRetryable(error)) this.#tellRefused(error);
+          if (isRetryable(error)) this.#noteRefused(error);
           throw unavailable(error);
         }
         await this.#connection.sleep(pause);
@@ -169,7 +173,7 @@ export class TransactionSession implements OwnerSession {
       await session.run(write);
       await this.#commit(session, work, batch);
       progress.committed = true;
-      this.#tellRefused(null);
+      this.#noteWritten();
       if (work.release === undefined) {
         this.#trust.renewed(began, look);
         this.#scheduleRenewal();
@@ -288,12 +292,18 @@ export class TransactionSession implements OwnerSession {
     }, lease / RENEWALS);
   }
 
-  /** Once for each change: whoever's transaction it was. What the connection tells is another matter. */
-  #tellRefused(error: unknown): void {
-    const refused = error !== null;
-    if (refused === this.#refused || this.#closed) return;
-    this.#refused = refused;
-    this.#options.onRefused(refused ? (error instanceof Error ? error.message : String(error)) : null);
+  /** Tells each change of state once. Where some writes go through and others do not, they are refused. */
+  #noteRefused(error: unknown): void {
+    const first = this.#refusedAt === null;
+    this.#refusedAt = this.#options.clock.monotonic();
+    if (first && !this.#closed)
+      this.#options.onRefused(error instanceof Error ? error.message : String(error));
+  }
+
+  #noteWritten(): void {
+    if (this.#refusedAt === null || this.#options.clock.monotonic() < this.#refusedAt + CALM) return;
+    this.#refusedAt = null;
+    this.#options.onRefused(null);
   }
 
   #fence(uncertain: boolean): Fenced {
