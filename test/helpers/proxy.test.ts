@@ -131,6 +131,34 @@ t.test('a listener can make the piece that it hears vanish', async (t) => {
   t.equal(told, 'BEGIN');
 });
 
+t.test('a listener can hold a piece back, on one connection alone', async (t) => {
+  const net = await world(t);
+  const { client, server } = await pair(net);
+  let release = (): void => {};
+  const released = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  net.proxy.listen((from, data, connection) =>
+    connection === 1 && from === 'client' && data.includes('COMMIT') ? released : null,
+  );
+  let told = '';
+  server.on('data', (data) => {
+    told += data;
+  });
+  client.write('BEGIN ');
+  await once(server, 'data');
+  client.write('COMMIT ');
+  await new Promise(setImmediate);
+  client.end('and more');
+  const other = await pair(net);
+  other.client.write('COMMIT');
+  t.equal(await heard(other.server), 'COMMIT');
+  t.equal(told, 'BEGIN ', 'the server has not heard of the end either');
+  release();
+  await once(server, 'close');
+  t.equal(told, 'BEGIN COMMIT and more', 'it arrives, although the client has gone');
+});
+
 t.test('connections that are refused', async (t) => {
   const net = await world(t);
   net.proxy.refuse(true);

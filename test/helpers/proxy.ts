@@ -1,9 +1,13 @@
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 
 export type Side = 'client' | 'server';
 
-/** What a piece of data meets on its way. */
-export type Listener = (from: Side, data: Buffer) => void;
+/**
+ * What a piece of data meets on its way. `connection` counts them from 1. A promise holds the piece back, and what
+ * follows it from that side of this connection, its end too, until it resolves.
+ */
+export type Listener = (from: Side, data: Buffer, connection: number) => unknown;
 
 export type TcpProxy = {
   readonly host: '127.0.0.1';
@@ -52,15 +56,16 @@ export async function startProxy(target: { host: string; port: number }): Promis
       socket.on('error', () => {}).destroy();
       return;
     }
+    made += 1;
+    const number = made;
     const pair = new Pair(socket, connect({ host: target.host, port: target.port, noDelay: true }), {
       latency: () => latency,
-      onData: (from, data) => listener?.(from, data),
+      onData: (from, data) => listener?.(from, data, number),
       onEnded: () => pairs.delete(pair),
     });
     pairs.add(pair);
     if (black) pair.blacken();
     pair.hold(held);
-    made += 1;
     for (const wake of waiting) wake();
   });
   await new Promise<void>((resolve) => {
@@ -122,7 +127,7 @@ export async function startProxy(target: { host: string; port: number }): Promis
 type PairOptions = {
   /** ms */
   readonly latency: () => number;
-  readonly onData: Listener;
+  readonly onData: (from: Side, data: Buffer) => unknown;
   readonly onEnded: () => void;
 };
 
@@ -162,23 +167,27 @@ class Pair {
 
   #pass(from: Side, source: Socket, sink: Socket): void {
     const { latency, onData, onEnded } = this.#options;
-    /** What is on its way, in its order: none overtakes another, though a timer may fire late. */
-    const onItsWay: { readonly data: Buffer; readonly arrival: number }[] = [];
-    const arrive = (): void => {
-      while (onItsWay.length > 0 && onItsWay[0]!.arrival <= performance.now()) {
-        const { data } = onItsWay.shift()!;
-        if (!this.#black && !sink.destroyed) sink.write(data);
-      }
-      if (onItsWay.length > 0) setTimeout(arrive, onItsWay[0]!.arrival - performance.now());
+    /** Resolves when all that has come so far was passed on; null when that is so. */
+    let held: Promise<void> | null = null;
+    const pass = (data: Buffer): void => {
+      if (!this.#black && !sink.destroyed) sink.write(data);
     };
     source.on('data', (data) => {
-      onData(from, data);
-      if (this.#black) return;
-      onItsWay.push({ data, arrival: performance.now() + latency() });
-      if (onItsWay.length === 1) arrive();
+      const until = onData(from, data);
+      const slow = latency() > 0 ? delay(latency()) : null;
+      if (held === null && slow === null && !(until instanceof Promise)) return pass(data);
+      // None overtakes another.
+      const waiting: Promise<void> = Promise.all([held, slow, until]).then(() => {
+        pass(data);
+        if (held === waiting) held = null;
+      });
+      held = waiting;
     });
-    const ended = (): void => {
+    const ended = async (): Promise<void> => {
+      while (held !== null) await held;
       if (this.#black) source.destroy();
+      // What was held back is to arrive before the end.
+      else if (from === 'client' && !sink.destroyed) this.#sockets.server.end(() => this.end());
       else this.end();
       if (source.destroyed && sink.destroyed) onEnded();
     };
