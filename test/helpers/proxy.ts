@@ -186,8 +186,8 @@ class Pair {
     const ended = async (): Promise<void> => {
       while (held !== null) await held;
       if (this.#black) source.destroy();
-      // What was held back is to arrive before the end.
-      else if (from === 'client' && !sink.destroyed) this.#sockets.server.end(() => this.end());
+      // What was sent is to arrive: a server that is only told of the end answers, and then ends it too.
+      else if (from === 'client') sink.end();
       else this.end();
       if (source.destroyed && sink.destroyed) onEnded();
     };
