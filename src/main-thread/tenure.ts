@@ -64,6 +64,8 @@ export class Tenure {
   #ownerElsewhere: OwnerInfo | null = null;
   #mysqlReason: string | null = null;
   #mysqlRefusal: string | null = null;
+  #leaseTimer: unknown;
+  #leaseOver = false;
   #trustedUntil = 0;
   /** These count over all tenures of this process. */
   readonly #totals = new SchedulerTotals();
@@ -124,6 +126,7 @@ export class Tenure {
     this.#state = 'stopping';
     this.#abort.abort();
     this.#options.timers.clear(this.#disciplineTimer);
+    this.#options.timers.clear(this.#leaseTimer);
     await this.#running;
     const owner = this.#owner;
     this.#owner = null;
@@ -147,6 +150,7 @@ export class Tenure {
           onTrusted: (until) => {
             this.#trustedUntil = until;
             this.#owner?.trust(until);
+            this.#watchLease(until);
           },
           onServerClock: (reading) => {
             this.#serverClock = reading;
@@ -212,6 +216,7 @@ export class Tenure {
     this.#state = 'starting';
     this.#owner = null;
     this.#mysqlRefusal = null;
+    this.#leaseOver = false;
     this.#running = owner.abandon().then(() => {
       this.#totals.end();
       return this.#run({ first: false });
@@ -222,6 +227,20 @@ export class Tenure {
   #refusal(): DalgaError {
     const name = this.#ownerElsewhere === null ? null : nameOf(this.#ownerElsewhere);
     return refuseWrites(this.#state === 'owner' ? 'starting' : this.#state, name);
+  }
+
+  /** That the lease ends is told once, and once that it was renewed after all. @param until monotonic ms */
+  #watchLease(until: number): void {
+    const { clock, timers, log } = this.#options;
+    timers.clear(this.#leaseTimer);
+    if (this.#leaseOver) log.info('the lease is renewed: publishing goes on');
+    this.#leaseOver = false;
+    if (until === Number.POSITIVE_INFINITY) return;
+    this.#leaseTimer = timers.set(() => {
+      if (this.#state !== 'owner') return;
+      this.#leaseOver = true;
+      log.warn('the lease has ended, and could not be renewed: nothing is published until it is');
+    }, until - clock.monotonic());
   }
 
   #noteMysql(reason: string | null): void {

@@ -24,8 +24,8 @@ export type OwnMysql = {
   stop(): Promise<void>;
   /** SIGKILL. Resolves when the server has ended. */
   kill(): Promise<void>;
-  /** Starts it again on its data, at its port. Resolves when it answers. */
-  start(): Promise<void>;
+  /** Starts it again on its data, at its port. Resolves when it answers. @param others arguments in the place of those before */
+  start(others?: readonly string[]): Promise<void>;
   freeze(): void;
   thaw(): void;
 };
@@ -69,8 +69,8 @@ export async function startOwnMysql(t: Test, args: readonly string[] = []): Prom
       server.kill('SIGKILL');
       await server.exited;
     },
-    async start() {
-      server = await startPrivateMysql(options);
+    async start(others = args) {
+      server = await startPrivateMysql({ ...options, args: [...SMALL, ...others] });
     },
     freeze: () => server.kill('SIGSTOP'),
     thaw: () => server.kill('SIGCONT'),
