@@ -33,6 +33,7 @@ export async function loadTable(options: LoaderOptions): Promise<number> {
   const { open, clock, timers, log } = options;
   const position = { count: 0, lastId: 0 };
   let backoff = FIRST_BACKOFF;
+  let broken = false;
   for (;;) {
     const before = position.count;
     try {
@@ -40,6 +41,8 @@ export async function loadTable(options: LoaderOptions): Promise<number> {
       const progress = reportProgress(position, snapshot.total, clock, timers, log);
       try {
         await snapshot.read((row) => {
+          if (broken) log.info({ loaded: position.count }, 'the load goes on');
+          broken = false;
           options.onRow(row);
           position.count++;
           position.lastId = row.id;
@@ -53,7 +56,15 @@ export async function loadTable(options: LoaderOptions): Promise<number> {
       // What no other try will make better.
       if (error instanceof StartupError) throw error;
       if (position.count > before) backoff = FIRST_BACKOFF;
-      log.warn({ err: error, loaded: position.count }, 'the load broke off: it goes on after its last job');
+      // Once, however many tries it takes.
+      if (!broken) {
+        const reason = error instanceof Error ? error.message : String(error);
+        log.warn(
+          { loaded: position.count },
+          `the load broke off, and goes on after its last job when it can: ${reason}`,
+        );
+      }
+      broken = true;
       await new Promise<void>((resolve) => timers.set(resolve, backoff));
       backoff = Math.min(backoff * 2, LAST_BACKOFF);
     }

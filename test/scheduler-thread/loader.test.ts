@@ -1,3 +1,4 @@
+import { pino } from 'pino';
 import t from 'tap';
 import { StartupError } from '../../src/errors.ts';
 import type { JobRow } from '../../src/job/job.ts';
@@ -10,8 +11,8 @@ const rows = (first: number, last: number): JobRow[] =>
   Array.from({ length: last - first + 1 }, (_, index) => intervalRow(first + index, 1000, 0));
 
 t.test('a load that breaks off goes on after its last row, and forgets nothing', async (t) => {
-  const log = createLog('scheduler', false);
-  log.level = 'silent';
+  const told: string[] = [];
+  const log = pino({}, { write: (line: string) => told.push(JSON.parse(line).msg) });
   const time = new ManualTime(0);
   const asked: number[] = [];
   let closed = 0;
@@ -40,6 +41,8 @@ t.test('a load that breaks off goes on after its last row, and forgets nothing',
   t.equal(await loading, 100);
   t.same(asked, [0, 40, 40]);
   t.equal(closed, 2, 'each connection that was opened is closed');
+  t.match(told, [/^the load broke off, .*: the connection was lost$/, /^the load goes on$/]);
+  t.equal(told.length, 2, 'each change of state is told once');
   t.same(
     seen,
     rows(1, 100).map(({ id }) => id),

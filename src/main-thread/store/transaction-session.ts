@@ -16,38 +16,35 @@ import {
   type StoreLog,
   type Transaction,
 } from './owner-session.ts';
+import { Refusals, type RefusalsOptions } from './refusals.ts';
 import { SerialQueue } from './serial-queue.ts';
 import type { CheckpointWrite } from './watermark-gate.ts';
 
-export type TransactionSessionOptions = LeaseTrustOptions & {
-  readonly mysql: MysqlConfig;
-  /** The instance's id and the epoch of its takeover: the fence. */
-  readonly owner: string;
-  readonly epoch: number;
-  /** The session that took the table over. */
-  readonly session: SqlSession;
-  readonly connect: Connect;
-  readonly timers: Timers;
-  readonly log: StoreLog;
-  readonly onFenced: () => void;
-  readonly onConnection: (reason: string | null) => void;
-  /** MySQL can be reached but takes no writes (why, for a person), or takes them again (null). */
-  readonly onRefused: (reason: string | null) => void;
-  /** How long a transaction is tried again, and a connection is waited for, ms. */
-  readonly patience?: number;
-  /** After this long without knowing what became of a COMMIT the requests are told so, ms. */
-  readonly outcomeDeadline?: number;
-  readonly random?: () => number;
-};
+export type TransactionSessionOptions = LeaseTrustOptions &
+  RefusalsOptions & {
+    readonly mysql: MysqlConfig;
+    /** The instance's id and the epoch of its takeover: the fence. */
+    readonly owner: string;
+    readonly epoch: number;
+    /** The session that took the table over. */
+    readonly session: SqlSession;
+    readonly connect: Connect;
+    readonly timers: Timers;
+    readonly log: StoreLog;
+    readonly onFenced: () => void;
+    readonly onConnection: (reason: string | null) => void;
+    /** How long a transaction is tried again, and a connection is waited for, ms. */
+    readonly patience?: number;
+    /** After this long without knowing what became of a COMMIT the requests are told so, ms. */
+    readonly outcomeDeadline?: number;
+    readonly random?: () => number;
+  };
 
 const PATIENCE = 1_500;
 const OUTCOME_DEADLINE = 5_000;
 
 /** What the last transaction that began before a release's deadline may take beyond it, ms. */
 const CLOSE_GRACE = 300;
-
-/** Without a refusal for this long, ms, and with a write that went through, MySQL takes writes again. */
-const CALM = 2_000;
 
 /** The pauses before a transaction is run again, ms. */
 const FIRST_PAUSE = 5;
@@ -76,19 +73,19 @@ export class TransactionSession implements OwnerSession {
   readonly #connection: OwnerConnection;
   readonly #statements: StateStatements;
   readonly #trust: LeaseTrust;
+  readonly #refusals: Refusals;
   readonly #serial = new SerialQueue();
   readonly #patience: number;
   #source: CheckpointSource | null = null;
   #fenced = false;
   #closed = false;
-  /** Monotonic ms of the last refusal, while that is the state that was told; null while writes go through. */
-  #refusedAt: number | null = null;
   #renewTimer: unknown;
 
   constructor(options: TransactionSessionOptions) {
     this.#options = options;
     this.#statements = stateStatements(options.mysql.table);
     this.#trust = new LeaseTrust(options);
+    this.#refusals = new Refusals(options);
     this.#patience = options.patience ?? PATIENCE;
     this.#connection = new OwnerConnection({ ...options, random: options.random ?? Math.random });
     this.#scheduleRenewal();
@@ -144,12 +141,12 @@ export class TransactionSession implements OwnerSession {
         return await this.#attempt(work, until);
       } catch (error) {
         if (!isLost(error) && !isRetryable(error) && !(error instanceof RolledBack)) {
-          if (isServerWide(error)) this.#noteRefused(error);
+          if (isServerWide(error)) this.#refusals.refused(error);
           throw error;
         }
         // Who was told that the outcome is not known has been answered: it is not written after all.
         if (clock.monotonic() + pause >= until || work.toldUncertain) {
-          if (isRetryable(error)) this.#noteRefused(error);
+          if (isRetryable(error)) this.#refusals.refused(error);
           throw unavailable(error);
         }
         await this.#connection.sleep(pause);
@@ -173,7 +170,7 @@ export class TransactionSession implements OwnerSession {
       await session.run(write);
       await this.#commit(session, work, batch);
       progress.committed = true;
-      this.#noteWritten();
+      this.#refusals.written();
       if (work.release === undefined) {
         this.#trust.renewed(began, look);
         this.#scheduleRenewal();
@@ -290,20 +287,6 @@ export class TransactionSession implements OwnerSession {
         this.#scheduleRenewal();
       });
     }, lease / RENEWALS);
-  }
-
-  /** Tells each change of state once. Where some writes go through and others do not, they are refused. */
-  #noteRefused(error: unknown): void {
-    const first = this.#refusedAt === null;
-    this.#refusedAt = this.#options.clock.monotonic();
-    if (first && !this.#closed)
-      this.#options.onRefused(error instanceof Error ? error.message : String(error));
-  }
-
-  #noteWritten(): void {
-    if (this.#refusedAt === null || this.#options.clock.monotonic() < this.#refusedAt + CALM) return;
-    this.#refusedAt = null;
-    this.#options.onRefused(null);
   }
 
   #fence(uncertain: boolean): Fenced {

@@ -3,7 +3,7 @@ import type { Test } from 'tap';
 import type { MysqlConfig } from '../../../src/config.ts';
 import { freePorts } from '../../../src/quickstart/free-port.ts';
 import type { Received } from '../../helpers/consumer.ts';
-import { type DalgaProcess, type Settings, startDalga } from '../../helpers/dalga-process.ts';
+import { DalgaProcess, environment, type Settings, startDalga } from '../../helpers/dalga-process.ts';
 import { parseExposition } from '../../helpers/exposition.ts';
 import { testRabbitmq } from '../../helpers/servers.ts';
 import { scheduledAt } from '../../helpers/service.ts';
@@ -37,7 +37,7 @@ export class World {
   readonly settings: Settings;
   readonly httpPort: number;
   readonly queue: string;
-  readonly process: DalgaProcess;
+  process: DalgaProcess;
   readonly url: string;
   readonly messages: readonly Received[];
   /** What the API has taken, and so owes. */
@@ -67,6 +67,11 @@ export class World {
       retryAfter: answer.headers.get('retry-after'),
       took: performance.now() - began,
     };
+  }
+
+  /** Starts the program again, at its address, and does not wait until it is ready. */
+  start(): void {
+    this.process = new DalgaProcess(environment(this.settings, this.httpPort));
   }
 
   /** Schedules a job for each second, from a time of its own on, and tells the oracle what came of it. */
@@ -190,8 +195,8 @@ export async function startWorld(
   t.teardown(broker.close);
   const settings = { mysql, rabbitmq: broker, env: { DALGA_LEASE: '1s', ...env } };
   const { process } = await startDalga(settings, httpPort);
-  t.teardown(() => process.kill());
   const world = new World({ settings, httpPort, queue }, process, consumer.messages);
+  t.teardown(() => world.process.kill());
   for (const job of JOBS) {
     const { status } = await world.put(job);
     if (status !== 201) throw new Error(`PUT ${job} was answered with ${status}`);
