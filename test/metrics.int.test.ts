@@ -1,40 +1,9 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { freePorts } from '../src/quickstart/free-port.ts';
+import { scrapeBalanced, scrapeUntil } from './helpers/balance.ts';
 import { DalgaProcess, environment } from './helpers/dalga-process.ts';
-import { type Exposition, parseExposition } from './helpers/exposition.ts';
+import type { Exposition } from './helpers/exposition.ts';
 import { startService } from './helpers/service.ts';
-
-const NAMES = ['confirmed', 'returned', 'superseded', 'cancelled', 'handed_over'];
-
-/** Due, and what it is the sum of. */
-function balanceOf({ samples }: Exposition): { due: number; accounted: number } {
-  const read = (name: string) => samples.get(`dalga_occurrences_${name}`)!;
-  const settled = NAMES.reduce((sum, name) => sum + read(`${name}_total`), 0);
-  return { due: read('due_total'), accounted: settled + read('in_flight') + read('held_back') };
-}
-
-async function scrape(t: Test, url: string): Promise<Exposition> {
-  const answer = await fetch(`${url}/metrics`);
-  t.equal(answer.status, 200);
-  t.equal(answer.headers.get('content-type'), 'text/plain; version=0.0.4; charset=utf-8');
-  const exposition = parseExposition(await answer.text());
-  const { due, accounted } = balanceOf(exposition);
-  t.equal(accounted, due, 'the balance');
-  return exposition;
-}
-
-async function scrapeUntil(
-  t: Test,
-  url: string,
-  isThere: (samples: Exposition['samples']) => boolean,
-): Promise<Exposition> {
-  for (;;) {
-    const exposition = await scrape(t, url);
-    if (isThere(exposition.samples)) return exposition;
-    await delay(50);
-  }
-}
 
 /** Asserts that no counter of ours is lower than it was. */
 function noneFell(t: Test, before: Exposition, { samples }: Exposition): void {
@@ -108,7 +77,7 @@ t.test('an instance that loses the table and gets it back', { timeout: 60_000 },
   t.teardown(() => other.kill());
   const otherUrl = `http://127.0.0.1:${otherPort}`;
   await other.logged('standby');
-  const standby = await scrape(t, otherUrl);
+  const standby = await scrapeBalanced(t, otherUrl);
   t.equal(standby.samples.get('dalga_lease_state{state="standby"}'), 1);
   t.equal(standby.samples.get('dalga_connections{server="mysql"}'), 1);
   t.equal(standby.samples.get('dalga_ready'), 0);
@@ -118,11 +87,11 @@ t.test('an instance that loses the table and gets it back', { timeout: 60_000 },
   await other.ready(otherUrl);
   instance.process.child.kill('SIGCONT');
   await instance.process.logged('standby');
-  const between = await scrape(t, url);
+  const between = await scrapeBalanced(t, url);
   noneFell(t, before, between);
   t.equal(between.samples.get('dalga_jobs'), 0);
   t.notOk(between.samples.has('dalga_epoch'));
-  t.equal((await scrape(t, otherUrl)).samples.get('dalga_epoch'), 2);
+  t.equal((await scrapeBalanced(t, otherUrl)).samples.get('dalga_epoch'), 2);
 
   await other.stop();
   const again = await scrapeUntil(

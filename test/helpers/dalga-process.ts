@@ -18,6 +18,8 @@ export type Settings = {
   /** Further environment variables. */
   readonly env?: Readonly<Record<string, string>>;
   readonly args?: readonly string[];
+  /** A compiled program to run instead of Dalga itself: one that composes it with a part that fails. */
+  readonly program?: string;
 };
 
 /** The program as a process of its own, as an operator runs it. */
@@ -28,8 +30,8 @@ export class DalgaProcess {
   readonly exited: Promise<number | null>;
   #waiters: { matches: (line: LogLine) => boolean; found: (line: LogLine) => void }[] = [];
 
-  constructor(env: Record<string, string>, args: readonly string[] = []) {
-    this.child = spawn(process.execPath, [PROGRAM, ...args], {
+  constructor(env: Record<string, string>, args: readonly string[] = [], program: string = PROGRAM) {
+    this.child = spawn(process.execPath, [program, ...args], {
       env: { PATH: process.env.PATH ?? '', ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
       detached: true,
@@ -43,10 +45,10 @@ export class DalgaProcess {
     });
   }
 
-  /** The first line of the log, past or to come, whose message contains the text. */
-  async logged(text: string): Promise<LogLine> {
+  /** The first line of the log, past or to come, but for the first `after` ones, whose message contains the text. */
+  async logged(text: string, after = 0): Promise<LogLine> {
     const matches = (line: LogLine) => line.msg?.includes(text) ?? false;
-    const before = this.log.find(matches);
+    const before = this.log.slice(after).find(matches);
     if (before !== undefined) return before;
     const line = new Promise<LogLine>((found) => this.#waiters.push({ matches, found }));
     return this.#orEnd(line, `the log line ${JSON.stringify(text)}`);
@@ -141,7 +143,7 @@ export function environment(
 
 /** Starts the program and waits until it is ready. */
 export async function startDalga(settings: Settings, httpPort: number): Promise<Instance> {
-  const process = new DalgaProcess(environment(settings, httpPort), settings.args);
+  const process = new DalgaProcess(environment(settings, httpPort), settings.args, settings.program);
   const url = `http://127.0.0.1:${httpPort}`;
   await process.ready(url);
   return { process, url };

@@ -23,11 +23,14 @@ export function intervalRow(
 }
 
 /** A one-off job's row. */
-export function oneOffRow(id: number, firstRun: number, changes: Partial<JobRow> = {}): JobRow {
+export function oneOffRow(
+  id: number,
+  firstRun: number,
+  changes: Partial<JobRow> & { key?: string; name?: string } = {},
+): JobRow {
   return {
-    ...intervalRow(id, 1000, firstRun),
-    since: firstRun,
+    ...intervalRow(id, 1000, firstRun, { since: firstRun, ...changes }),
     schedule: { kind: 'one_off', intervalMs: null, intervalText: null, firstRun, anchored: true },
-    ...changes,
+    ...(changes.schedule === undefined ? {} : { schedule: changes.schedule }),
   };
 }

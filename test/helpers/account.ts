@@ -1,0 +1,104 @@
+import { type Answer, Oracle, type OracleOptions, type Plan } from '../oracle/oracle.ts';
+import type { Asked, Journal, Result } from './api-writers.ts';
+import type { Arrival } from './recorder.ts';
+import type { SeedJob } from './seed-jobs.ts';
+
+/** By how much Dalga's clock, which is slewed to the wall clock, may differ from this process's, ms. */
+const CLOCK_TOLERANCE = 20;
+
+/** The longest that a broker which works may take to hand a message over, ms. */
+const BROKER_DELAY = 5000;
+
+/** What a process had sent before it was gone comes within this, ms; another one takes longer to start. */
+const DELIVERY = 500;
+
+/**
+ * Tells the oracle what a test does to real processes: what it has asked of the API, the faults it brings about,
+ * and what a consumer got.
+ */
+export class Account implements Journal {
+  readonly oracle: Oracle;
+  readonly #answers: { readonly sentAt: number; answeredAt: number }[] = [];
+
+  constructor(options: Partial<OracleOptions> = {}) {
+    this.oracle = new Oracle({ clockTolerance: CLOCK_TOLERANCE, ...options });
+  }
+
+  /** Jobs that were put straight into the table. */
+  seeded(jobs: readonly SeedJob[], since: number): void {
+    for (const { job, intervalMs, firstRun } of jobs) {
+      const plan = { intervalMs: intervalMs ?? 0, firstRun, since };
+      const change = this.oracle.asked(job, since, plan);
+      this.oracle.answered(change, since, { result: 'stored', plan, created: true });
+    }
+  }
+
+  sending(job: string, asked: Asked, sentAt: number): (result: Result, answeredAt: number) => void {
+    const change = this.oracle.asked(job, sentAt, planOf(asked, sentAt, Number.POSITIVE_INFINITY));
+    const times = { sentAt, answeredAt: Number.POSITIVE_INFINITY };
+    this.#answers.push(times);
+    return (result, answeredAt) => {
+      times.answeredAt = answeredAt;
+      this.oracle.answered(change, answeredAt, answerOf(asked, result, sentAt, answeredAt));
+    };
+  }
+
+  /** The longest that a request had to wait for its answer in this span, ms: how slow the machine is now. */
+  slowestAnswer(from: number, to: number): number {
+    const waits = this.#answers
+      .filter(({ sentAt, answeredAt }) => answeredAt >= from && sentAt <= to)
+      .map(({ sentAt, answeredAt }) => Math.min(answeredAt, to) - sentAt);
+    return Math.max(0, ...waits);
+  }
+
+  /**
+   * An owner was killed, and one that knows nothing but what is durable goes on.
+   *
+   * @param repeatableFrom what was confirmed from then on may come once more
+   * @param goneAt when the process was gone
+   */
+  crashed(repeatableFrom: number, goneAt: number): void {
+    this.oracle.mayRepeat({ from: repeatableFrom, to: goneAt + DELIVERY });
+    this.oracle.ownerEnded(goneAt + CLOCK_TOLERANCE);
+  }
+
+  /** Tells the oracle all that came, and asks for its judgement of every occurrence before `horizon` (Unix ms). */
+  judge(arrivals: readonly Arrival[], horizon: number) {
+    for (const { arrivedAt, ...message } of arrivals) {
+      // A loaded broker hands over late: its count of missed runs tells of the time when a message was sent.
+      const clock = Math.max(message.scheduledAt, arrivedAt - BROKER_DELAY);
+      const sent = arrivedAt < message.scheduledAt ? null : { at: arrivedAt, clock };
+      this.oracle.arrived({ ...message, sent }, arrivedAt);
+    }
+    return this.oracle.judge(horizon - 1 + this.oracle.options.lateAfter);
+  }
+}
+
+/** What the request makes of the job; null for a DELETE. Its stamp was given between sending and answer. */
+function planOf(asked: Asked, sentAt: number, answeredAt: number): Plan | null {
+  if (asked.op === 'delete') return null;
+  const since = { from: sentAt - CLOCK_TOLERANCE, to: answeredAt + CLOCK_TOLERANCE };
+  const { intervalMs, firstRun } = asked;
+  if (intervalMs !== null) return { intervalMs, firstRun, since };
+  // A one-off whose time was past when the stamp was given runs with the stamp as its time.
+  const once = { from: Math.max(firstRun, since.from), to: Math.max(firstRun, since.to) };
+  return { intervalMs: 0, firstRun: once.from === once.to ? firstRun : once, since };
+}
+
+function answerOf(asked: Asked, result: Result, sentAt: number, answeredAt: number): Answer {
+  const plan = planOf(asked, sentAt, answeredAt);
+  switch (result) {
+    case 'created':
+    case 'done':
+      if (plan !== null) return { result: 'stored', plan, created: result === 'created' };
+      return {
+        result: 'deleted',
+        since: { from: sentAt - CLOCK_TOLERANCE, to: answeredAt + CLOCK_TOLERANCE },
+      };
+    case 'unknown':
+      return { result: 'unknown', plan };
+    case 'absent':
+    case 'refused':
+      return { result: 'refused' };
+  }
+}

@@ -1,0 +1,28 @@
+import type { Connection } from 'mysql2/promise';
+import { decodeExceptions } from '../../src/job/exceptions.ts';
+
+/** What is durable of the progress. */
+export type DurableState = {
+  readonly epoch: number;
+  /** Unix ms. */
+  readonly watermark: number;
+  /** As `id.time`, both in base 36: a message_id without its tag. */
+  readonly exceptions: ReadonlySet<string>;
+};
+
+/** Reads the state row, once whatever still writes it has ended: a COMMIT may outlive the process that sent it. */
+export async function readDurableState(connection: Connection, table = 'dalga'): Promise<DurableState> {
+  await connection.query('START TRANSACTION');
+  const [rows] = await connection.query({
+    sql: `SELECT epoch, watermark, exceptions FROM ${table}_state WHERE partition_id = 0 FOR UPDATE`,
+    rowsAsArray: true,
+  });
+  await connection.query('ROLLBACK');
+  const [epoch, watermark, bytes] = (rows as unknown as [number, number, Buffer][])[0]!;
+  const { ids, times } = decodeExceptions(bytes);
+  return {
+    epoch,
+    watermark,
+    exceptions: new Set(Array.from(ids, (id, index) => `${id.toString(36)}.${times[index]!.toString(36)}`)),
+  };
+}

@@ -1,0 +1,132 @@
+import type { ChannelModel } from 'amqplib';
+
+/** A message as a consumer saw it; times in Unix ms. */
+export type Arrival = {
+  readonly messageId: string;
+  /** The body: the job's name. */
+  readonly job: string;
+  readonly scheduledAt: number;
+  /** x-dalga-missed; 0 for an ordinary run. */
+  readonly missed: number;
+  readonly arrivedAt: number;
+};
+
+export type Recorder = {
+  readonly arrivals: readonly Arrival[];
+  /** Resolves with the first arrival, past the `after` first ones, that matches. */
+  arrival(matches: (arrival: Arrival) => boolean, after?: number): Promise<Arrival>;
+  /** Resolves when the queue is empty and all that it had has been recorded. */
+  drained(): Promise<void>;
+  close(options?: { deleteQueue?: boolean }): Promise<void>;
+};
+
+/** Messages that the broker hands over before they must be acknowledged. */
+const PREFETCH = 2000;
+
+/** How many are acknowledged at a time. */
+const ACKNOWLEDGE_EVERY = 250;
+
+/**
+ * Consumes a queue and keeps of each message what an account needs. What came is acknowledged, so that a broker
+ * that dies hands out again what was on its way; such a message, which was recorded already, is left out: the
+ * broker repeated it.
+ */
+export async function startRecorder(
+  connect: () => Promise<ChannelModel>,
+  queue: string,
+  { durable = true }: { durable?: boolean } = {},
+): Promise<Recorder> {
+  const arrivals: Arrival[] = [];
+  const ids = new Set<string>();
+  const waiters = new Set<(arrival: Arrival) => void>();
+  let closed = false;
+  let connection: ChannelModel | null = null;
+  let checkEmpty: (() => Promise<boolean>) | null = null;
+  let remove: (() => Promise<unknown>) | null = null;
+
+  const take = (arrival: Arrival, redelivered: boolean): void => {
+    if (redelivered && ids.has(arrival.messageId)) return;
+    ids.add(arrival.messageId);
+    arrivals.push(arrival);
+    for (const tell of waiters) tell(arrival);
+  };
+
+  const consume = async (): Promise<void> => {
+    const opened = await connect();
+    connection = opened;
+    opened.on('error', () => {});
+    opened.on('close', () => {
+      checkEmpty = null;
+      if (!closed) void consumeAgain();
+    });
+    const channel = await opened.createChannel();
+    channel.on('error', () => {});
+    await channel.assertQueue(queue, { durable });
+    await channel.prefetch(PREFETCH);
+    let unacknowledged = 0;
+    await channel.consume(queue, (message) => {
+      if (message === null) return;
+      const { headers, messageId } = message.properties;
+      take(
+        {
+          messageId: String(messageId),
+          job: message.content.toString(),
+          scheduledAt: Number(headers?.['x-dalga-scheduled-at']),
+          missed: Number(headers?.['x-dalga-missed'] ?? 0),
+          arrivedAt: Date.now(),
+        },
+        message.fields.redelivered,
+      );
+      if (++unacknowledged < ACKNOWLEDGE_EVERY) return;
+      unacknowledged = 0;
+      channel.ack(message, true);
+    });
+    remove = () => channel.deleteQueue(queue);
+    checkEmpty = async () => {
+      const before = arrivals.length;
+      channel.ackAll();
+      unacknowledged = 0;
+      const { messageCount } = await channel.checkQueue(queue);
+      return messageCount === 0 && arrivals.length === before;
+    };
+  };
+  const consumeAgain = async (): Promise<void> => {
+    while (!closed) {
+      try {
+        await consume();
+        return;
+      } catch {
+        await new Promise((resolve) => setTimeout(resolve, 100));
+      }
+    }
+  };
+
+  await consume();
+  return {
+    arrivals,
+    arrival(matches, after = 0) {
+      const before = arrivals.slice(after).find(matches);
+      if (before !== undefined) return Promise.resolve(before);
+      return new Promise((resolve) => {
+        const tell = (arrival: Arrival): void => {
+          if (!matches(arrival)) return;
+          waiters.delete(tell);
+          resolve(arrival);
+        };
+        waiters.add(tell);
+      });
+    },
+    async drained() {
+      for (let empty = 0; empty < 2; ) {
+        const isEmpty = await checkEmpty?.().catch(() => false);
+        empty = isEmpty ? empty + 1 : 0;
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+    },
+    async close({ deleteQueue = false } = {}) {
+      closed = true;
+      if (deleteQueue) await remove?.().catch(() => {});
+      await connection?.close().catch(() => {});
+    },
+  };
+}

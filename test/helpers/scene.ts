@@ -1,0 +1,110 @@
+import type { Connection } from 'mysql2/promise';
+import type { Test } from 'tap';
+import { freePorts } from '../../src/quickstart/free-port.ts';
+import type { OracleOptions } from '../oracle/oracle.ts';
+import { Account } from './account.ts';
+import { scrapeBalanced, scrapeUntil } from './balance.ts';
+import { DalgaProcess, environment, type Settings } from './dalga-process.ts';
+import { readDurableState } from './durable-state.ts';
+import { type Recorder, startRecorder } from './recorder.ts';
+import { type SeedJob, seedJobs } from './seed-jobs.ts';
+import { testMysql, testRabbitmq } from './servers.ts';
+
+/** A table of its own, a queue, what came to it, and the oracle's account of both. */
+export type Scene = {
+  readonly settings: Settings;
+  readonly queue: string;
+  readonly recorder: Recorder;
+  readonly account: Account;
+  /** To the database of the table. */
+  readonly database: Connection;
+  /** Puts jobs into the table, before anything owns it; they owe nothing from before now. */
+  seed(jobs: readonly SeedJob[]): Promise<void>;
+  /** A process that ends with the test. @param env beside the settings' */
+  launch(port: number, env?: Readonly<Record<string, string>>): Launched;
+};
+
+/** A process that was started, and where its API is or will be. */
+export type Launched = {
+  readonly process: DalgaProcess;
+  readonly url: string;
+  readonly launchedAt: number;
+};
+
+export async function openScene(
+  t: Test,
+  options: {
+    readonly env?: Readonly<Record<string, string>>;
+    /** A compiled program that composes Dalga with a part that fails. */
+    readonly program?: string;
+    readonly oracle?: Partial<OracleOptions>;
+  } = {},
+): Promise<Scene> {
+  const mysql = await testMysql();
+  t.teardown(mysql.close);
+  const broker = await testRabbitmq();
+  const queue = broker.name('fault');
+  const recorder = await startRecorder(broker.connect, queue);
+  const database = await mysql.connect();
+  const launched = new Set<DalgaProcess>();
+  t.teardown(async () => {
+    await Promise.all([...launched].map((one) => one.kill()));
+    await recorder.close({ deleteQueue: true });
+    await broker.close();
+    await database.end();
+  });
+  const settings: Settings = {
+    mysql: { ...mysql, table: 'dalga' },
+    rabbitmq: broker,
+    env: options.env ?? {},
+    ...(options.program === undefined ? {} : { program: options.program }),
+  };
+  const account = new Account(options.oracle);
+  return {
+    ...{ settings, queue, recorder, account, database },
+    async seed(jobs) {
+      const since = Date.now();
+      await seedJobs(settings.mysql, queue, jobs, since);
+      account.seeded(jobs, since);
+    },
+    launch(port, env = {}) {
+      const whole = { ...environment(settings, port), ...env };
+      const launchedAt = Date.now();
+      const process = new DalgaProcess(whole, settings.args, settings.program);
+      launched.add(process);
+      void process.exited.then(() => launched.delete(process));
+      return { process, url: `http://127.0.0.1:${port}`, launchedAt };
+    },
+  };
+}
+
+export async function freePort(): Promise<number> {
+  return (await freePorts(1))[0]!;
+}
+
+/** Resolves when nothing waits any more: all that is due was taken, and confirmed. */
+export async function quiet(t: Test, url: string): Promise<void> {
+  await scrapeUntil(
+    t,
+    url,
+    (samples) =>
+      samples.get('dalga_ready') === 1 &&
+      samples.get('dalga_jobs_due')! < 100 &&
+      samples.get('dalga_occurrences_held_back') === 0,
+  );
+}
+
+/**
+ * Ends a scene: a clean stop, which leaves what is durable as the horizon before which all must have come, and the
+ * oracle's judgement of that.
+ */
+export async function closeScene(t: Test, scene: Scene, { process, url }: Launched) {
+  await quiet(t, url);
+  await scrapeBalanced(t, url);
+  t.equal(await process.stop(), 0, 'a clean stop');
+  await scene.recorder.drained();
+  // What became due while it stopped is listed for the next owner.
+  const { watermark, exceptions } = await readDurableState(scene.database);
+  const times = [...exceptions].map((name) => Number.parseInt(name.split('.')[1]!, 36));
+  return scene.account.judge(scene.recorder.arrivals, Math.min(watermark, ...times));
+}
