@@ -5,7 +5,7 @@ import { scrapeBalanced } from '../helpers/balance.ts';
 import { type DurableState, readDurableState } from '../helpers/durable-state.ts';
 import type { Exposition } from '../helpers/exposition.ts';
 import { seededRandom } from '../helpers/random.ts';
-import type { Arrival } from '../helpers/recorder.ts';
+import { type Arrival, repetitions } from '../helpers/recorder.ts';
 import { closeScene, freePort, type Launched, openScene } from '../helpers/scene.ts';
 import { steadyLoad } from '../helpers/steady-load.ts';
 
@@ -81,7 +81,7 @@ t.test('kill -9, 25 times in a row, under load', { timeout: 280_000 }, async (t)
   account.oracle.trouble({ from: begun, to: Number.POSITIVE_INFINITY });
   const report = await closeScene(t, scene, owner);
 
-  t.comment(report.toString());
+  t.comment(account.tell(report));
   t.comment(tell(recorder.arrivals, kills));
   t.equal(report.count('lost'), 0, 'lost');
   t.ok(report.ok, 'nothing else');
@@ -115,15 +115,4 @@ function tell(arrivals: readonly Arrival[], kills: readonly Kill[]): string {
   });
   const within = (limit: number) => ages.filter((age) => age <= limit).length;
   return `${ages.length} repeated; confirmed within ${PROMISE} ms before the kill: ${within(PROMISE)}, within 500 ms: ${within(500)}, within 1 s: ${within(1000)}, longest ${Math.max(0, ...ages)} ms`;
-}
-
-function repetitions(arrivals: readonly Arrival[]): { before: Arrival; arrival: Arrival }[] {
-  const last = new Map<string, Arrival>();
-  const found: { before: Arrival; arrival: Arrival }[] = [];
-  for (const arrival of arrivals) {
-    const before = last.get(arrival.messageId);
-    if (before !== undefined) found.push({ before, arrival });
-    last.set(arrival.messageId, arrival);
-  }
-  return found;
 }

@@ -92,7 +92,7 @@ t.test('an owner and a standby', { timeout: 280_000 }, async (t) => {
   await second.process.stop();
   account.oracle.trouble({ from: begun, to: Number.POSITIVE_INFINITY });
   const report = await closeScene(t, scene, first);
-  t.comment(report.toString());
+  t.comment(account.tell(report));
   t.equal(report.count('lost'), 0, 'lost');
   t.ok(report.ok, 'nothing else');
   t.ok(report.counts.expected > JOBS / 10);

@@ -1,4 +1,4 @@
-import { type Answer, Oracle, type OracleOptions, type Plan } from '../oracle/oracle.ts';
+import { type Answer, Oracle, type OracleOptions, type Plan, type Report } from '../oracle/oracle.ts';
 import type { Asked, Journal, Result } from './api-writers.ts';
 import type { Arrival } from './recorder.ts';
 import type { SeedJob } from './seed-jobs.ts';
@@ -8,6 +8,10 @@ const CLOCK_TOLERANCE = 20;
 
 /** The longest that a broker which works may take to hand a message over, ms. */
 const BROKER_DELAY = 5000;
+
+/** Jobs, and messages of each, that are told of where something was found. */
+const STORIES = 5;
+const TAIL = 20;
 
 /** What a process had sent before it was gone comes within this, ms; another one takes longer to start. */
 const DELIVERY = 500;
@@ -62,8 +66,22 @@ export class Account implements Journal {
     this.oracle.ownerEnded(goneAt + CLOCK_TOLERANCE);
   }
 
+  /** The table, and for the first few findings all that was asked of their jobs and all that came. */
+  tell(report: Report): string {
+    const stories = report.findings.slice(0, STORIES).map(({ job }) => {
+      const changes = this.oracle.changes.get(job)?.map(({ askedAt, answeredAt, answer }) => {
+        return `    ${askedAt} to ${answeredAt}: ${JSON.stringify(answer)}`;
+      });
+      const came = this.oracle.attempts.get(job)?.map(({ messageId, scheduledAt, arrivedAt, missed }) => {
+        return `    ${arrivedAt}: ${messageId} for ${scheduledAt}${missed > 0 ? `, ${missed} missed` : ''}`;
+      });
+      return [`  ${job}`, ...(changes ?? []), ...(came ?? ['    nothing came']).slice(-TAIL)].join('\n');
+    });
+    return [report.toString(), ...stories].join('\n');
+  }
+
   /** Tells the oracle all that came, and asks for its judgement of every occurrence before `horizon` (Unix ms). */
-  judge(arrivals: readonly Arrival[], horizon: number) {
+  judge(arrivals: readonly Arrival[], horizon: number): Report {
     for (const { arrivedAt, ...message } of arrivals) {
       // A loaded broker hands over late: its count of missed runs tells of the time when a message was sent.
       const clock = Math.max(message.scheduledAt, arrivedAt - BROKER_DELAY);

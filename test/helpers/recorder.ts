@@ -130,3 +130,15 @@ export async function startRecorder(
     },
   };
 }
+
+/** Messages that came again, each with the one before it. */
+export function repetitions(arrivals: readonly Arrival[]): { before: Arrival; arrival: Arrival }[] {
+  const last = new Map<string, Arrival>();
+  const found: { before: Arrival; arrival: Arrival }[] = [];
+  for (const arrival of arrivals) {
+    const before = last.get(arrival.messageId);
+    if (before !== undefined) found.push({ before, arrival });
+    last.set(arrival.messageId, arrival);
+  }
+  return found;
+}

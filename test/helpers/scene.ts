@@ -1,12 +1,12 @@
 import type { Connection } from 'mysql2/promise';
 import type { Test } from 'tap';
 import { freePorts } from '../../src/quickstart/free-port.ts';
-import type { OracleOptions } from '../oracle/oracle.ts';
+import type { OracleOptions, Report } from '../oracle/oracle.ts';
 import { Account } from './account.ts';
 import { scrapeBalanced, scrapeUntil } from './balance.ts';
 import { DalgaProcess, environment, type Settings } from './dalga-process.ts';
 import { readDurableState } from './durable-state.ts';
-import { type Recorder, startRecorder } from './recorder.ts';
+import { type Arrival, type Recorder, startRecorder } from './recorder.ts';
 import { type SeedJob, seedJobs } from './seed-jobs.ts';
 import { testMysql, testRabbitmq } from './servers.ts';
 
@@ -97,8 +97,15 @@ export async function quiet(t: Test, url: string): Promise<void> {
 /**
  * Ends a scene: a clean stop, which leaves what is durable as the horizon before which all must have come, and the
  * oracle's judgement of that.
+ *
+ * @param others what came to other queues
  */
-export async function closeScene(t: Test, scene: Scene, { process, url }: Launched) {
+export async function closeScene(
+  t: Test,
+  scene: Scene,
+  { process, url }: Launched,
+  others: readonly Arrival[] = [],
+): Promise<Report> {
   await quiet(t, url);
   await scrapeBalanced(t, url);
   t.equal(await process.stop(), 0, 'a clean stop');
@@ -106,5 +113,5 @@ export async function closeScene(t: Test, scene: Scene, { process, url }: Launch
   // What became due while it stopped is listed for the next owner.
   const { watermark, exceptions } = await readDurableState(scene.database);
   const times = [...exceptions].map((name) => Number.parseInt(name.split('.')[1]!, 36));
-  return scene.account.judge(scene.recorder.arrivals, Math.min(watermark, ...times));
+  return scene.account.judge([...scene.recorder.arrivals, ...others], Math.min(watermark, ...times));
 }

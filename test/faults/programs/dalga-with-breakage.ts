@@ -1,0 +1,56 @@
+import { BroadcastChannel } from 'node:worker_threads';
+import { systemTimers } from '../../../src/clock.ts';
+import { runCommandLine } from '../../../src/command-line.ts';
+import { createDalga } from '../../../src/dalga.ts';
+import { openSession } from '../../../src/database/session.ts';
+import { createLog } from '../../../src/log.ts';
+import { startSchedulerThread } from '../../../src/main-thread/scheduler-client.ts';
+import { version } from '../../../src/version.ts';
+import { theBreakage } from './the-breakage.ts';
+
+/**
+ * Dalga as src/main.ts puts it together, but for the breakage that the environment names; SIGUSR2 brings the fault
+ * about that the environment names for one of its threads.
+ */
+const breakage = theBreakage();
+
+/** ms, as for the sessions that Dalga opens itself. */
+const DEADLINE = 2000;
+const SCHEDULER = new URL('./scheduler-with-breakage.js', import.meta.url);
+
+const faults = new BroadcastChannel('dalga-test-faults');
+faults.unref();
+process.on('SIGUSR2', () => faults.postMessage(process.env.TEST_FAULT));
+
+const notHere = () => Promise.reject(new Error('it only serves'));
+
+const exitCode = await runCommandLine({
+  env: process.env,
+  args: process.argv.slice(2),
+  version,
+  stdout: (text) => process.stdout.write(text),
+  stderr: (text) => process.stderr.write(text),
+  onSignal: (listener) => process.on('SIGTERM', listener),
+  timers: systemTimers,
+  createService: async (config) => {
+    const open = () =>
+      openSession(config.mysql, { lease: config.lease, deadline: DEADLINE, connectTimeout: DEADLINE });
+    return createDalga(config, {
+      log: createLog('main', config.debug),
+      connect: breakage.connect?.(open) ?? open,
+      startScheduler: (init, events, timers) =>
+        startSchedulerThread(
+          breakage.init?.(init) ?? init,
+          events,
+          timers,
+          SCHEDULER,
+          (port) => breakage.mainPort?.(port) ?? port,
+        ),
+    });
+  },
+  createTables: notHere,
+  importTable: notHere,
+  resetWatermark: notHere,
+  renewTag: notHere,
+});
+process.exit(exitCode);

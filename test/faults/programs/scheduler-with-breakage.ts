@@ -1,0 +1,44 @@
+import { type MessagePort, workerData } from 'node:worker_threads';
+import { OffsetClock, systemTimers } from '../../../src/clock.ts';
+import { measureJobs, openJobStream } from '../../../src/database/job-stream.ts';
+import { createLog } from '../../../src/log.ts';
+import type { SchedulerInit } from '../../../src/protocol/main-scheduler.ts';
+import { typedPort } from '../../../src/protocol/typed-port.ts';
+import { createPublisherPool, publisherThreads } from '../../../src/scheduler-thread/publisher-pool.ts';
+import { SchedulerService } from '../../../src/scheduler-thread/service.ts';
+import { onFault } from './on-fault.ts';
+import { theBreakage } from './the-breakage.ts';
+
+/** The scheduler thread as src/scheduler-thread/thread.ts puts it together, but for the breakage. */
+const { init, port } = workerData as { init: SchedulerInit; port: MessagePort };
+const { config, tag } = init;
+const breakage = theBreakage();
+const threads = publisherThreads(config.publisherThreads);
+const BATCHES_PER_THREAD = 16;
+const PUBLISHER = new URL('./publisher-with-fault.js', import.meta.url);
+
+onFault('scheduler');
+const open = (afterId: number) => openJobStream(config.mysql, afterId);
+const ownPort = typedPort(port) as Parameters<NonNullable<typeof breakage.threadPort>>[0];
+new SchedulerService({
+  init,
+  port: breakage.threadPort?.(ownPort) ?? ownPort,
+  clock: new OffsetClock(init.clockOffset),
+  timers: systemTimers,
+  random: Math.random,
+  log: createLog('scheduler', config.debug),
+  startPublishers: (service) => {
+    const pool = createPublisherPool({
+      init: { rabbitmq: config.rabbitmq, tag, debug: config.debug },
+      threads,
+      batchesPerThread: BATCHES_PER_THREAD,
+      entry: PUBLISHER,
+      onReport: (report) => service.hear(report),
+      onThreadLost: (threadId, error) => service.loseThread(threadId, error),
+    });
+    return breakage.publishers?.(pool) ?? pool;
+  },
+  batchesAtOnce: threads * BATCHES_PER_THREAD,
+  openTable: breakage.openTable?.(open) ?? open,
+  measureTable: () => measureJobs(config.mysql),
+});
