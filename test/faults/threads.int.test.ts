@@ -97,7 +97,8 @@ async function begin(
   const port = await freePort();
   const instance = scene.launch(port);
   await instance.process.ready(instance.url);
-  await scene.recorder.arrival(({ scheduledAt }) => scheduledAt > Math.max(from, Date.now()) + 500);
+  const ready = Math.max(from, Date.now());
+  await scene.recorder.arrival(({ scheduledAt }) => scheduledAt > ready + 500);
   await scrape(t, instance.url);
   return { scene, instance, port };
 }

@@ -91,9 +91,12 @@ export const BREAKAGES = {
     connect: (connect) => async () => {
       const session = await connect();
       let committing: Promise<unknown> = Promise.resolve();
+      let wroteJobs = false;
       return wrapSession(session, async (statement, deadline) => {
         await committing;
-        if (statement.sql !== 'COMMIT') return session.run(statement, deadline);
+        wroteJobs ||= statement.sql.startsWith('INSERT');
+        if (statement.sql !== 'COMMIT' || !wroteJobs) return session.run(statement, deadline);
+        wroteJobs = false;
         committing = new Promise((resolve) => setTimeout(resolve, HELD))
           .then(() => session.run(statement))
           .catch(() => {});
