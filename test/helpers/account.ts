@@ -6,7 +6,7 @@ import type { SeedJob } from './seed-jobs.ts';
 /** By how much Dalga's clock, which is slewed to the wall clock, may differ from this process's, ms. */
 const CLOCK_TOLERANCE = 20;
 
-/** The longest that a broker which works may take to hand a message over, ms. */
+/** For a broker that works, on a loaded machine, ms. */
 const BROKER_DELAY = 5000;
 
 /** Jobs, and messages of each, that are told of where something was found. */
@@ -24,8 +24,12 @@ export class Account implements Journal {
   readonly oracle: Oracle;
   readonly #answers: { readonly sentAt: number; answeredAt: number }[] = [];
 
-  constructor(options: Partial<OracleOptions> = {}) {
+  readonly #brokerDelay: number;
+
+  /** @param brokerDelay the longest that the broker may take to hand a message over, ms */
+  constructor(options: Partial<OracleOptions> = {}, brokerDelay = BROKER_DELAY) {
     this.oracle = new Oracle({ clockTolerance: CLOCK_TOLERANCE, ...options });
+    this.#brokerDelay = brokerDelay;
   }
 
   /** Jobs that were put straight into the table. */
@@ -84,7 +88,7 @@ export class Account implements Journal {
   judge(arrivals: readonly Arrival[], horizon: number): Report {
     for (const { arrivedAt, ...message } of arrivals) {
       // A loaded broker hands over late: its count of missed runs tells of the time when a message was sent.
-      const clock = Math.max(message.scheduledAt, arrivedAt - BROKER_DELAY);
+      const clock = Math.max(message.scheduledAt, arrivedAt - this.#brokerDelay);
       const sent = arrivedAt < message.scheduledAt ? null : { at: arrivedAt, clock };
       this.oracle.arrived({ ...message, sent }, arrivedAt);
     }

@@ -7,10 +7,10 @@ const SHARES: readonly (readonly [intervalMs: number, share: number])[] = [
   [2000, 0.2],
   [5000, 0.2],
   [10_000, 0.15],
-  [30_000, 0.15],
+  [30_000, 0.1],
   [60_000, 0.05],
 ];
-const ONE_OFF_SHARE = 0.05;
+const ONE_OFF_SHARE = 0.1;
 
 export type SteadyLoad = {
   /** Messages a second. */

@@ -1,12 +1,12 @@
 import { BroadcastChannel } from 'node:worker_threads';
-import { systemTimers } from '../../../src/clock.ts';
+import { SlewedClock, systemTimers } from '../../../src/clock.ts';
 import { runCommandLine } from '../../../src/command-line.ts';
 import { createDalga } from '../../../src/dalga.ts';
 import { openSession } from '../../../src/database/session.ts';
 import { createLog } from '../../../src/log.ts';
 import { startSchedulerThread } from '../../../src/main-thread/scheduler-client.ts';
 import { version } from '../../../src/version.ts';
-import { theBreakage } from './the-breakage.ts';
+import { theBreakage, wall } from './the-breakage.ts';
 
 /**
  * Dalga as src/main.ts puts it together, but for the breakage that the environment names; SIGUSR2 brings the fault
@@ -37,15 +37,10 @@ const exitCode = await runCommandLine({
       openSession(config.mysql, { lease: config.lease, deadline: DEADLINE, connectTimeout: DEADLINE });
     return createDalga(config, {
       log: createLog('main', config.debug),
-      connect: breakage.connect?.(open) ?? open,
+      clock: new SlewedClock(wall),
+      connect: breakage.connect(open),
       startScheduler: (init, events, timers) =>
-        startSchedulerThread(
-          breakage.init?.(init) ?? init,
-          events,
-          timers,
-          SCHEDULER,
-          (port) => breakage.mainPort?.(port) ?? port,
-        ),
+        startSchedulerThread(breakage.init(init), events, timers, SCHEDULER, breakage.mainPort),
     });
   },
   createTables: notHere,

@@ -19,10 +19,9 @@ const PUBLISHER = new URL('./publisher-with-fault.js', import.meta.url);
 
 onFault('scheduler');
 const open = (afterId: number) => openJobStream(config.mysql, afterId);
-const ownPort = typedPort(port) as Parameters<NonNullable<typeof breakage.threadPort>>[0];
 new SchedulerService({
   init,
-  port: breakage.threadPort?.(ownPort) ?? ownPort,
+  port: breakage.threadPort(typedPort(port)),
   clock: new OffsetClock(init.clockOffset),
   timers: systemTimers,
   random: Math.random,
@@ -36,9 +35,9 @@ new SchedulerService({
       onReport: (report) => service.hear(report),
       onThreadLost: (threadId, error) => service.loseThread(threadId, error),
     });
-    return breakage.publishers?.(pool) ?? pool;
+    return breakage.publishers(pool);
   },
   batchesAtOnce: threads * BATCHES_PER_THREAD,
-  openTable: breakage.openTable?.(open) ?? open,
+  openTable: breakage.openTable(open),
   measureTable: () => measureJobs(config.mysql),
 });
