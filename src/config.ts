@@ -7,11 +7,9 @@ import { nameOf, validate } from './config/validate.ts';
 
 /** The whole configuration: frozen plain data, so that it can be a worker's workerData. */
 export type Config = {
-  readonly http: {
+  readonly http: HttpLimits & {
     readonly host: string;
     readonly port: number;
-    /** Bytes. */
-    readonly bodyLimit: number;
   };
   readonly mysql: MysqlConfig;
   readonly rabbitmq: RabbitmqConfig;
@@ -32,6 +30,19 @@ export type Config = {
   readonly publisherThreads: number;
   /** Bytes that jobs may take in memory; 0 for 70 % of the cgroup's or the machine's memory. */
   readonly memoryLimit: number;
+};
+
+/** What clients may ask of the HTTP server. */
+export type HttpLimits = {
+  /** Bytes. */
+  readonly bodyLimit: number;
+  /** Bytes of request line and headers together. */
+  readonly headerLimit: number;
+  /** How long a request may take to arrive, ms. */
+  readonly requestTimeout: number;
+  /** How long an idle connection is kept, ms. */
+  readonly keepAliveTimeout: number;
+  readonly maxConnections: number;
 };
 
 export type MysqlConfig = {
@@ -128,6 +139,10 @@ function toConfig(values: Values): Config {
       host: values.DALGA_HTTP_HOST,
       port: values.DALGA_HTTP_PORT,
       bodyLimit: values.DALGA_HTTP_BODY_LIMIT,
+      headerLimit: values.DALGA_HTTP_HEADER_LIMIT,
+      requestTimeout: values.DALGA_HTTP_REQUEST_TIMEOUT,
+      keepAliveTimeout: values.DALGA_HTTP_KEEP_ALIVE_TIMEOUT,
+      maxConnections: values.DALGA_HTTP_MAX_CONNECTIONS,
     }),
     mysql: Object.freeze({
       host: values.DALGA_MYSQL_HOST,

@@ -73,7 +73,7 @@ export function createDalga(config: Config, deps: DalgaDeps = {}): Dalga {
           readiness: () => tenure?.readiness() ?? { ready: false, reasons: { ownership: 'starting' } },
         },
         metrics: createMetrics(() => tenure?.metrics() ?? startingData(memoryLimit(config.memoryLimit))),
-        bodyLimit: config.http.bodyLimit,
+        limits: config.http,
         logger: log,
         version,
       });

@@ -44,6 +44,33 @@ export const settings = {
     default: '4M',
     description: 'Largest request body, in bytes or with K, M, G; a larger one is answered with 413',
   },
+  DALGA_HTTP_HEADER_LIMIT: {
+    // A job of 20,000 bytes is up to 60,000 characters of path.
+    type: 'quantity',
+    quantity: { unit: 'size', minimum: '16K', maximum: '1M' },
+    default: '128K',
+    description: 'Largest request line and headers together; larger ones are answered with 431',
+  },
+  DALGA_HTTP_REQUEST_TIMEOUT: {
+    type: 'quantity',
+    quantity: { unit: 'time', minimum: '1s', maximum: '1h' },
+    default: '60s',
+    description:
+      'How long a request may take to arrive, and its headers a quarter of that; a slower one is answered with 408',
+  },
+  DALGA_HTTP_KEEP_ALIVE_TIMEOUT: {
+    // Longer than load balancers keep idle connections (60 s is common), so that those end them.
+    type: 'quantity',
+    quantity: { unit: 'time', minimum: '1s', maximum: '1h' },
+    default: '75s',
+    description: 'How long an idle connection is kept; longer than a load balancer in front keeps it',
+  },
+  DALGA_HTTP_MAX_CONNECTIONS: {
+    type: 'quantity',
+    quantity: { unit: 'count', minimum: '1', maximum: '1000000' },
+    default: '5000',
+    description: 'HTTP connections at a time; further ones are closed at once, and a warning is logged',
+  },
   DALGA_MYSQL_HOST: { ...host, default: 'localhost', description: 'Host of the MySQL or MariaDB server' },
   DALGA_MYSQL_PORT: { ...serverPort, default: '3306', description: 'Port of the MySQL server' },
   DALGA_MYSQL_USER: {

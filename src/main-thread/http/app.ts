@@ -1,10 +1,12 @@
 import { type FastifyInstance, type FastifyRequest, fastify } from 'fastify';
 import type { Logger } from 'pino';
+import type { HttpLimits } from '../../config.ts';
 import { DalgaError } from '../../errors.ts';
 import type { Health, JobService, Metrics } from '../job-service.ts';
 import { type AllowedMethods, collectAllowedMethods } from './allowed-methods.ts';
 import { addBodyParsers, announcesBody } from './body.ts';
 import { answerClientError, endWith, methodNotAllowed } from './client-error.ts';
+import { limitConnections } from './connection-limit.ts';
 import { readJobKey } from './job-key.ts';
 import { collectSchemas, serveDocument } from './openapi.ts';
 import { sendProblem, toRefusal } from './problem.ts';
@@ -13,19 +15,6 @@ import { addHealthRoutes } from './routes/health.ts';
 import { addJobRoutes } from './routes/jobs.ts';
 import { addMetricsRoute } from './routes/metrics.ts';
 
-/**
- * Bytes of request line and headers together. A job of 20,000 bytes is up to 60,000 characters of path; Node's
- * own limit is 16 KiB.
- */
-const MAX_HEADER_SIZE = 128 * 1024;
-
-/** How long the headers, and the whole request, may take to arrive, ms; looked at every second. */
-const HEADERS_TIMEOUT = 15_000;
-const REQUEST_TIMEOUT = 60_000;
-
-/** Idle connections are kept longer than load balancers keep theirs (60 s is common), so that those end them. */
-const KEEP_ALIVE_TIMEOUT = 75_000;
-
 /** What CONNECT, which has no path, is told. */
 const ANY_METHOD = 'DELETE, GET, HEAD, POST, PUT';
 
@@ -33,45 +22,44 @@ export type AppOptions = {
   readonly jobs: JobService;
   readonly health: Health;
   readonly metrics: Metrics;
-  /** Bytes. */
-  readonly bodyLimit: number;
-  /** Told of unforeseen errors only: requests are not logged. */
-  readonly logger?: Pick<Logger, 'error'>;
+  readonly limits: HttpLimits;
+  /** Told of unforeseen errors and of connections beyond the limit: requests are not logged. */
+  readonly logger?: Pick<Logger, 'error' | 'warn'>;
   readonly version: string;
 };
 
 /** The HTTP API, not listening yet. Every refusal is a problem of the catalogue (RFC 9457). */
-export function createApp({
-  jobs,
-  health,
-  metrics,
-  bodyLimit,
-  logger,
-  version,
-}: AppOptions): FastifyInstance {
+export function createApp({ jobs, health, metrics, limits, logger, version }: AppOptions): FastifyInstance {
+  const { bodyLimit, headerLimit, requestTimeout, keepAliveTimeout } = limits;
   const app: FastifyInstance = fastify({
     bodyLimit,
     http: {
-      maxHeaderSize: MAX_HEADER_SIZE,
-      headersTimeout: HEADERS_TIMEOUT,
-      connectionsCheckingInterval: 1000,
+      maxHeaderSize: headerLimit,
+      headersTimeout: requestTimeout / 4,
+      connectionsCheckingInterval: Math.min(1000, requestTimeout / 4),
       // Node would answer a missing Host by itself, without a body.
       requireHostHeader: false,
     },
-    requestTimeout: REQUEST_TIMEOUT,
-    keepAliveTimeout: KEEP_ALIVE_TIMEOUT,
+    requestTimeout,
+    keepAliveTimeout,
+    // Neither limit sees a client that does not read its answers, or that is gone without a word.
+    connectionTimeout: requestTimeout + keepAliveTimeout,
     // Fastify's own answer while it closes is no problem document.
     return503OnClosing: false,
     // The routes read the query string themselves, strictly.
-    routerOptions: { maxParamLength: MAX_HEADER_SIZE, querystringParser: () => ({}) },
+    routerOptions: { maxParamLength: headerLimit, querystringParser: () => ({}) },
     clientErrorHandler: (error, socket) =>
-      answerClientError(error, socket, { maxHeaderSize: MAX_HEADER_SIZE, allowed }),
+      answerClientError(error, socket, { maxHeaderSize: headerLimit, allowed }),
     frameworkErrors: (_error, request, reply) => {
       const refusal = refuseUnroutable(request, allowed);
       sendProblem(reply, refusal.error, refusal.allow);
     },
   });
   const allowed = collectAllowedMethods(app);
+  limitConnections(app.server, limits.maxConnections, logger);
+  // A client that has closed its half of the connection after its request is answered too: by itself Node would
+  // end the connection at once, and the client would not learn that its job was stored.
+  Object.assign(app.server, { httpAllowHalfOpen: true });
   addBodyParsers(app);
 
   let stopping = false;

@@ -3,6 +3,7 @@ import { request as httpRequest, type IncomingHttpHeaders } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import type { Test } from 'tap';
+import type { HttpLimits } from '../../../src/config.ts';
 import { DalgaError } from '../../../src/errors.ts';
 import type { JobKey, JobRow } from '../../../src/job/job.ts';
 import { nextRun } from '../../../src/job/next-run.ts';
@@ -84,6 +85,7 @@ export type Served = {
   readonly app: FastifyInstance;
   readonly jobs: FakeJobs;
   readonly errors: unknown[];
+  readonly warnings: unknown[];
   readonly port: number;
   /** Sends a request whose path is not normalised. */
   ask(ask: Ask): Promise<Answer>;
@@ -93,6 +95,15 @@ export type Served = {
 
 export const BODY_LIMIT = 4096;
 
+/** Those of the configuration, but for the body's. */
+export const LIMITS: HttpLimits = {
+  bodyLimit: BODY_LIMIT,
+  headerLimit: 128 * 1024,
+  requestTimeout: 60_000,
+  keepAliveTimeout: 75_000,
+  maxConnections: 5000,
+};
+
 /** What `/metrics` answers. */
 export const METRICS = 'dalga_jobs 1\n';
 
@@ -100,12 +111,13 @@ export const METRICS = 'dalga_jobs 1\n';
 export async function serve(t: Test, options: Partial<AppOptions> = {}): Promise<Served> {
   const jobs = new FakeJobs();
   const errors: unknown[] = [];
+  const warnings: unknown[] = [];
   const app = createApp({
     jobs,
     health: { alive: async () => true, readiness: () => ({ ready: true, reasons: {} }) },
     metrics: { contentType: 'text/plain; version=0.0.4; charset=utf-8', text: async () => METRICS },
-    bodyLimit: BODY_LIMIT,
-    logger: { error: (entry: unknown) => errors.push(entry) },
+    limits: LIMITS,
+    logger: { error: (entry: unknown) => errors.push(entry), warn: (entry: unknown) => warnings.push(entry) },
     version: '1.2.3',
     ...options,
   });
@@ -116,6 +128,7 @@ export async function serve(t: Test, options: Partial<AppOptions> = {}): Promise
     app,
     jobs,
     errors,
+    warnings,
     port,
     ask: (ask) => send(port, ask),
     raw: (bytes) => sendRaw(port, bytes),

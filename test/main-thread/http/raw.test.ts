@@ -83,6 +83,24 @@ t.test('garbage after a request is not answered in its place', async (t) => {
   t.same(served.errors, []);
 });
 
+t.test('a client that closes its half of the connection after its request gets the answer', async (t) => {
+  const served = await serve(t);
+  const stored = served.jobs.put.bind(served.jobs);
+  served.jobs.put = async (...args) => {
+    await closed;
+    return stored(...args);
+  };
+  const socket = connect({ port: served.port, host: '127.0.0.1', allowHalfOpen: true });
+  const closed = new Promise((resolve) =>
+    served.app.server.once('connection', (accepted) => accepted.once('end', () => setImmediate(resolve))),
+  );
+  socket.setEncoding('utf8').end('PUT /jobs/k/j?interval=60 HTTP/1.1\r\nHost: x\r\n\r\n');
+  let received = '';
+  for await (const text of socket) received += text;
+  t.match(received, /^HTTP\/1\.1 201 /);
+  t.equal(served.jobs.calls.length, 1);
+});
+
 t.test('Expect, and a client that goes away within its body', async (t) => {
   const served = await serve(t);
   const expecting =
