@@ -1,5 +1,8 @@
+import fc from 'fast-check';
 import mysql from 'mysql2/promise';
 import t from 'tap';
+import { wildRequest } from './helpers/bad-requests.ts';
+import { exchange, readAnswers } from './helpers/http-wire.ts';
 import { startService } from './helpers/service.ts';
 import { type Ask, send, sendRaw } from './main-thread/http/harness.ts';
 
@@ -102,6 +105,46 @@ function cases(): Case[] {
     ],
   ];
 }
+
+t.test('any bytes, against the program itself: never a 5xx, and what is stored is read back', async (t) => {
+  const { url, httpPort, instance } = await startService(t);
+  const settings = { seed: 20_141_111, numRuns: 120 };
+  await fc.assert(
+    fc.asyncProperty(wildRequest, async ({ method, bytes }) => {
+      for (const { status, body } of readAnswers(await exchange(httpPort, bytes), [method === 'HEAD'])) {
+        if (status >= 500) throw new Error(`answered with ${status}: ${body}`);
+      }
+    }),
+    settings,
+  );
+  const name = (unit: 'binary' | 'grapheme') => fc.string({ unit, minLength: 1, maxLength: 40 });
+  const names = fc.tuple(
+    fc.oneof(name('binary'), name('grapheme')),
+    fc.oneof(name('binary'), name('grapheme')),
+  );
+  let stored = 0;
+  await fc.assert(
+    fc.asyncProperty(names, async ([key, job]) => {
+      fc.pre(![key, job].some((text) => text === '.' || text === '..' || Buffer.byteLength(text) > 255));
+      const path = `/jobs/${encodeURIComponent(key)}/${encodeURIComponent(job)}`;
+      const put = await send(httpPort, { method: 'PUT', path: `${path}?interval=3600` });
+      const get = await send(httpPort, { path });
+      if (put.status >= 300 || get.text !== put.text) throw new Error(`${put.text} and then ${get.text}`);
+      const view = get.body as { job: string; routing_key: string };
+      if (view.job !== job || view.routing_key !== key) throw new Error(`it is called ${get.text}`);
+      stored++;
+    }),
+    settings,
+  );
+  t.ok(stored >= 120, 'stored and read back');
+  const { log, child } = instance.process;
+  t.same(
+    log.filter(({ level }) => level === 'error' || level === 'fatal'),
+    [],
+  );
+  t.equal(child.exitCode, null);
+  t.equal((await fetch(`${url}/readyz`)).status, 200);
+});
 
 t.test('bad input, against the program itself: refused, and all is as before', async (t) => {
   const { url, httpPort, settings, instance } = await startService(t);
