@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
-import { scrape, scrapeUntil } from '../helpers/balance.ts';
+import { scrapeBalanced, scrapeUntil } from '../helpers/balance.ts';
 import { repetitions } from '../helpers/recorder.ts';
 import { closeScene, freePort, type Launched, openScene, type Scene } from '../helpers/scene.ts';
 import { steadyLoad } from '../helpers/steady-load.ts';
@@ -99,6 +99,6 @@ async function begin(
   await instance.process.ready(instance.url);
   const ready = Math.max(from, Date.now());
   await scene.recorder.arrival(({ scheduledAt }) => scheduledAt > ready + 500);
-  await scrape(t, instance.url);
+  await scrapeBalanced(t, instance.url);
   return { scene, instance, port };
 }
