@@ -312,7 +312,7 @@ class PublisherThread {
     this.#publishers.toScheduler('reports', () =>
       this.#publishers.options.hearer.hear({
         type: 'connection.changed',
-        ...{ threadId: this.id, connected, reason, fatal: false },
+        ...{ threadId: this.id, connected, reason, blocked: false },
       }),
     );
   }

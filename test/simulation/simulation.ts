@@ -1,4 +1,4 @@
-import type { Config } from '../../src/config.ts';
+import { type Config, loadConfig } from '../../src/config.ts';
 import { decodeExceptions } from '../../src/job/exceptions.ts';
 import { type BreakageName, createBreakage } from '../breakages/breakages.ts';
 import { Oracle, type Report } from '../oracle/oracle.ts';
@@ -311,7 +311,7 @@ function firstState(): Row {
 
 function configure(world: World): Config {
   return {
-    http: { host: '127.0.0.1', port: 34006, bodyLimit: 1_000_000 },
+    http: loadConfig({ env: {}, args: [] }).config.http,
     mysql: { host: 'sim', port: 3306, user: 'root', password: '', database: 'test', table: 'dalga' },
     rabbitmq: { host: 'sim', port: 5672, user: 'guest', password: '', vhost: '/', exchange: '' },
     createTableAtStart: false,

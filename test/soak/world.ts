@@ -222,7 +222,7 @@ export class SoakWorld {
 }
 
 async function endServer(
-  server: { kill(signal: NodeJS.Signals): void; readonly exited: Promise<void> },
+  server: { kill(signal: NodeJS.Signals): void; readonly exited: Promise<unknown> },
   signal: NodeJS.Signals,
 ): Promise<void> {
   server.kill(signal);
