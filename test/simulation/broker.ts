@@ -1,5 +1,5 @@
-import type { PublishBatch } from '../../src/protocol/scheduler-publisher.ts';
 import { messageId } from '../../src/protocol/message-id.ts';
+import type { PublishBatch } from '../../src/protocol/scheduler-publisher.ts';
 import type { Attempt, Oracle } from '../oracle/oracle.ts';
 import { EPOCH, type World } from './world.ts';
 
