@@ -39,7 +39,8 @@ const SLEW_TIME = 10_000;
 
 /** What `discipline` did about a difference (ms: the wall clock's time minus this clock's). */
 export type WallAdjustment = {
-  readonly kind: 'slewed' | 'stepped' | 'step-refused';
+  /** `disputed`: a step that MySQL's clock has not been asked about yet. */
+  readonly kind: 'slewed' | 'disputed' | 'step-refused' | 'stepped';
   readonly difference: number;
 };
 
@@ -90,6 +91,8 @@ export class SlewedClock implements Clock {
     if (Math.abs(difference) > STEP_LIMIT) {
       this.#rate = 1;
       this.#disputedAt ??= this.#anchor;
+      // A reading from before the step says nothing of it.
+      if (server === null || server.monotonic < this.#disputedAt) return { kind: 'disputed', difference };
       if (!this.#isConfirmed(wall, server)) return { kind: 'step-refused', difference };
       this.#disputedAt = null;
       this.#value = wall;
@@ -100,10 +103,11 @@ export class SlewedClock implements Clock {
     return { kind: 'slewed', difference };
   }
 
-  /** A reading from before the step says nothing of it. */
-  #isConfirmed(wall: number, server: ServerReading | null): boolean {
-    if (server === null || server.monotonic < this.#disputedAt!) return false;
-    return Math.abs(server.time + (this.#anchor - server.monotonic) - wall) <= STEP_LIMIT;
+  /** MySQL's clock is nearer to the wall clock than to this one. */
+  #isConfirmed(wall: number, server: ServerReading): boolean {
+    const now = server.time + (this.#anchor - server.monotonic);
+    const ofWall = Math.abs(now - wall);
+    return ofWall <= STEP_LIMIT && ofWall < Math.abs(now - this.#value);
   }
 
   #reanchor(): void {

@@ -2,7 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import { SlewedClock, systemTimers, type Timers } from './clock.ts';
 import type { Config } from './config.ts';
 import type { Connect } from './database/session.ts';
-import { type PlainError, StartupError } from './errors.ts';
+import { DalgaError, type PlainError, StartupError } from './errors.ts';
 import { createLog, type Log } from './log.ts';
 import { createApp } from './main-thread/http/app.ts';
 import { createJobs } from './main-thread/jobs.ts';
@@ -63,7 +63,7 @@ export function createDalga(config: Config, deps: DalgaDeps = {}): Dalga {
       const jobs = createJobs({
         clock,
         reader,
-        owner: () => tenure!.owner(),
+        owner: () => tenure?.owner() ?? refuse(),
         ownerOrNull: () => tenure?.ownerOrNull() ?? null,
       });
       app = createApp({
@@ -131,4 +131,9 @@ async function listen(app: FastifyInstance, config: Config): Promise<string> {
   }
   const bound = app.server.address();
   return typeof bound === 'object' && bound !== null ? `${host}:${bound.port}` : `${host}:${port}`;
+}
+
+/** Between listening and asking for the table. */
+function refuse(): never {
+  throw new DalgaError('not_ready', 'this instance is starting');
 }

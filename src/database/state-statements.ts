@@ -14,6 +14,9 @@ export type StateWrite = {
   readonly checkpoint: { readonly watermark: number; readonly exceptions: Uint8Array | null } | null;
 };
 
+/** The server's clock as Unix ms; sessions are in UTC. */
+const SERVER_CLOCK = 'CAST(ROUND(UNIX_TIMESTAMP(UTC_TIMESTAMP(3)) * 1000) AS SIGNED)';
+
 export type StateStatements = ReturnType<typeof stateStatements>;
 
 /** The tables of the lease and of the standbys. */
@@ -66,12 +69,14 @@ export function stateStatements(tableName: string) {
 
     /**
      * What a standby looks at. Columns: epoch, owner, owner_host, owner_address, owner_connection, lease_ms,
-     * renewals, 1 when the lease is over, tag, watermark, exceptions, stamp, next_id, batch.
+     * renewals, 1 when the lease is over, tag, watermark, exceptions, stamp, next_id, batch, the server's clock
+     * (Unix ms).
      */
     look: ({ lock }: { lock: boolean }): Statement => ({
       sql:
         'SELECT epoch, owner, owner_host, owner_address, owner_connection, lease_ms, renewals, ' +
-        'COALESCE(lease_until < UTC_TIMESTAMP(3), 1), tag, watermark, exceptions, stamp, next_id, batch ' +
+        'COALESCE(lease_until < UTC_TIMESTAMP(3), 1), tag, watermark, exceptions, stamp, next_id, batch, ' +
+        `${SERVER_CLOCK} ` +
         `FROM ${state} WHERE partition_id = ?${lock ? ' FOR UPDATE' : ''}`,
       values: [PARTITION],
     }),
@@ -120,9 +125,7 @@ export function stateStatements(tableName: string) {
 
     /** Columns: the standbys seen within `age` (ms), and the server's clock as Unix ms. */
     standbys: (age: number): Statement => ({
-      sql:
-        'SELECT COUNT(*), CAST(ROUND(UNIX_TIMESTAMP(UTC_TIMESTAMP(3)) * 1000) AS SIGNED) ' +
-        `FROM ${instance} WHERE partition_id = ? AND seen_at >= UTC_TIMESTAMP(3) - INTERVAL ? MICROSECOND`,
+      sql: `SELECT COUNT(*), ${SERVER_CLOCK} FROM ${instance} WHERE partition_id = ? AND seen_at >= UTC_TIMESTAMP(3) - INTERVAL ? MICROSECOND`,
       values: [PARTITION, age * 1000],
     }),
   };

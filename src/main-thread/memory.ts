@@ -7,6 +7,9 @@ import type { JobChange } from '../protocol/main-scheduler.ts';
 /** What jobs may take when nothing is set: this part of the memory that the process can have. */
 const SHARE = 0.7;
 
+/** What a job's name is taken to have before it is known, bytes. */
+const USUAL_NAME = 48;
+
 /**
  * Bytes that jobs may take: the configured number, or a share of the cgroup's limit, or of the machine's memory
  * where there is none. (process.constrainedMemory: 0 or a huge number where no limit is set.)
@@ -19,12 +22,14 @@ export function memoryLimit(configured: number): number {
 }
 
 /**
- * Main's account of the memory that jobs take: what the scheduler last reported, and what was posted since and that
- * report does not cover. A batch that runs is not in it, so that the limit may be passed by one batch.
+ * Main's account of the memory that jobs take: what the scheduler last reported (while it loads, about what the whole
+ * table will take), what was posted since and that report does not cover, and what the running batch adds.
  */
 export class JobMemory {
   readonly #limit: number;
   #reported = 0;
+  /** What the table will take once it is loaded, about; 0 when it is. */
+  #expected = 0;
   /** Bytes by the number of the changes. */
   readonly #posted = new Map<number, number>();
   #postedBytes = 0;
@@ -34,14 +39,26 @@ export class JobMemory {
     this.#limit = limit;
   }
 
-  /** @throws DalgaError insufficient_memory when one more job does not fit */
-  admit(row: JobRow): void {
-    const used = this.#reported + this.#postedBytes;
-    if (used + jobBytes(row.job.length) <= this.#limit) return;
+  /**
+   * @param added what the new jobs of the same batch before this one take, bytes
+   * @throws DalgaError insufficient_memory when one more job does not fit
+   */
+  admit(row: JobRow, added: number): void {
+    const used = Math.max(this.#reported, this.#expected) + this.#postedBytes;
+    if (used + added + jobBytes(row.job.length) <= this.#limit) return;
     throw new DalgaError(
       'insufficient_memory',
       `the jobs take ${used} bytes of the ${this.#limit} that DALGA_MEMORY_LIMIT allows`,
     );
+  }
+
+  /** The load has begun, of about so many jobs. */
+  loading(jobs: number): void {
+    this.#expected = jobs * jobBytes(USUAL_NAME);
+  }
+
+  loaded(): void {
+    this.#expected = 0;
   }
 
   posted(number: number, changes: readonly JobChange[]): void {

@@ -88,7 +88,9 @@ export class Owner {
           this.coalescer.settled(progress.settledJobs);
           this.#checkpoints.report(progress);
         },
+        onLoading: (jobs) => this.#memory.loading(jobs),
         onLoaded: (jobs, duration) => {
+          this.#memory.loaded();
           this.#loaded = true;
           log.info(
             { jobs, duration: Math.round(duration) },
@@ -99,7 +101,7 @@ export class Owner {
           this.#connected = connected;
           this.#brokerReason = reason;
         },
-        onFailed: options.onFailed,
+        onFailed: (error, startup) => void this.#fail(error, startup),
       },
       timers,
     );
@@ -115,9 +117,7 @@ export class Owner {
         this.#memory.posted(number, changes);
         return number;
       },
-      admit: (row, previous) => {
-        if (previous === null) this.#memory.admit(row);
-      },
+      admit: (row, added) => this.#memory.admit(row, added),
       onBatch: options.onBatch,
     });
     this.#checkpoints = createCheckpointWriter({
@@ -187,15 +187,30 @@ export class Owner {
     // One that is silent may still publish, and must not when the lease is another's.
     else await this.#thread.terminate(0);
     let released = true;
+    let complete = true;
+    const last = () => {
+      const checkpoint = this.#gate.last();
+      complete = checkpoint?.complete ?? true;
+      return checkpoint;
+    };
     try {
-      await owned.session.release(this.#gate.last(), Math.max(deadline, clock.monotonic() + LAST_WRITE));
+      await owned.session.release(last, Math.max(deadline, clock.monotonic() + LAST_WRITE));
     } catch (error) {
       released = false;
       log.error({ err: error }, 'the last checkpoint could not be written');
     }
     // The publishers say goodbye to the broker meanwhile.
     if (stopped !== null) await this.#thread.terminate(GOODBYE);
-    return released && (stopped?.clean ?? false);
+    return released && complete && (stopped?.clean ?? false);
+  }
+
+  /** A start that was refused gives the table up, so that another instance, or its own next start, need not wait. */
+  async #fail(error: PlainError, startup: boolean): Promise<void> {
+    if (startup) {
+      await this.#thread.terminate(0);
+      await this.#options.owned.session.release(null).catch(() => {});
+    }
+    this.#options.onFailed(error, startup);
   }
 
   /** Ends everything at once: another instance owns the table now. */

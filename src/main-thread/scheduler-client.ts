@@ -13,6 +13,8 @@ import { type TypedPort, typedPort, unreachable } from '../protocol/typed-port.t
 export type SchedulerEvents = {
   onStarted(): void;
   onProgress(progress: Progress): void;
+  /** The load begins, of about so many jobs. */
+  onLoading(jobs: number): void;
   onLoaded(jobs: number, duration: number): void;
   /** How many publisher threads reach RabbitMQ, and the reason why the last one that lost it does not. */
   onBroker(connected: number, reason: string | null): void;
@@ -32,6 +34,7 @@ export class SchedulerClient {
   #number = 0;
   #onStopped: ((stopped: { progress: Progress; clean: boolean }) => void) | null = null;
   #failed = false;
+  #ended = false;
 
   constructor(port: SchedulerPort, events: SchedulerEvents, timers: Timers) {
     this.#port = port;
@@ -89,9 +92,9 @@ export class SchedulerClient {
     });
   }
 
-  /** The thread has ended without saying why. */
+  /** The thread has ended, or is to end, by a fault. */
   fail(error: PlainError, startup = false): void {
-    if (this.#failed) return;
+    if (this.#failed || this.#ended) return;
     this.#failed = true;
     for (const resolve of this.#waiting.values()) resolve();
     this.#events.onFailed(error, startup);
@@ -108,6 +111,9 @@ export class SchedulerClient {
       case 'progress':
         this.#events.onProgress(report.progress);
         break;
+      case 'load.begun':
+        this.#events.onLoading(report.jobs);
+        break;
       case 'load.finished':
         this.#events.onLoaded(report.jobs, report.duration);
         break;
@@ -115,6 +121,8 @@ export class SchedulerClient {
         this.#events.onBroker(report.connected, report.reason);
         break;
       case 'scheduler.stopped':
+        // It ends by itself now.
+        this.#ended = true;
         this.#onStopped?.({ progress: report.progress, clean: report.clean });
         break;
       case 'scheduler.failed':

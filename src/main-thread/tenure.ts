@@ -9,6 +9,7 @@ import {
 } from '../clock.ts';
 import type { Config } from '../config.ts';
 import type { Connect } from '../database/session.ts';
+import { stateStatements } from '../database/state-statements.ts';
 import { type DalgaError, type PlainError, StartupError, toPlainError } from '../errors.ts';
 import { formatTime } from '../job/rfc3339.ts';
 import type { Log } from '../log.ts';
@@ -19,7 +20,7 @@ import type { MetricsData } from './metric-definitions.ts';
 import { Owner } from './owner.ts';
 import { type StartScheduler, startSchedulerThread } from './scheduler-client.ts';
 import { SchedulerTotals } from './scheduler-totals.ts';
-import { acquireOwnership, type OwnerInfo } from './store/ownership.ts';
+import { acquireOwnership, type Owned, type OwnerInfo } from './store/ownership.ts';
 
 /** How often the clock is compared with the wall clock, ms. */
 const DISCIPLINE_INTERVAL = 1000;
@@ -30,15 +31,6 @@ const RETRY_PAUSE = 1000;
 /** Without a word from the scheduler thread for this long it is not alive, ms. */
 const SILENCE_LIMIT = 5000;
 
-/**
- * Whether this instance owns the table. The states, and what leads from one to the next:
- *
- *   starting -> owner     the lease was free, or was its own from before a crash
- *   starting -> standby   another instance holds the lease
- *   standby  -> owner     the lease has ended
- *   owner    -> starting  another instance took over (it finds itself fenced): all of the old tenure is ended first
- *   any      -> stopping  `close`
- */
 export type TenureOptions = {
   readonly config: Config;
   readonly clock: SlewedClock;
@@ -56,6 +48,15 @@ export type TenureOptions = {
   readonly onFailed: (error: PlainError, startup: boolean) => void;
 };
 
+/**
+ * Whether this instance owns the table. The states, and what leads from one to the next:
+ *
+ *   starting -> owner     the lease was free, or was its own from before a crash
+ *   starting -> standby   another instance holds the lease
+ *   standby  -> owner     the lease has ended
+ *   owner    -> starting  another instance took over (it finds itself fenced): all of the old tenure is ended first
+ *   any      -> stopping  `close`
+ */
 export class Tenure {
   readonly #options: TenureOptions;
   readonly #abort = new AbortController();
@@ -172,6 +173,8 @@ export class Tenure {
         await owned.session.release(null);
         return;
       }
+      // A clock that has stepped on since it was last compared is no reason.
+      if (owned.watermark > clock.now() + STEP_LIMIT) await this.#compareClocks(owned);
       if (owned.watermark > clock.now() + STEP_LIMIT) {
         await owned.session.release(null);
         this.#options.onFailed(toPlainError(watermarkAhead(owned.watermark, clock.now(), config)), true);
@@ -265,10 +268,23 @@ export class Tenure {
     this.#disciplineTimer = timers.set(() => this.#discipline(), DISCIPLINE_INTERVAL);
   }
 
+  /** Compares with the wall clock, by a reading of MySQL's clock that is younger than any step. */
+  async #compareClocks({ session }: Owned): Promise<void> {
+    const { clock, config } = this.#options;
+    clock.discipline(null);
+    await session.transaction(async ({ run }) => {
+      const { rows } = await run(stateStatements(config.mysql.table).standbys(config.lease));
+      this.#serverClock = { time: Number(rows[0]?.[1]), monotonic: clock.monotonic() };
+      return { write: false, value: undefined };
+    });
+    this.#tellStep(clock.discipline(this.#serverClock));
+  }
+
   /** Once for each change of state. */
   #tellStep({ kind, difference }: WallAdjustment): void {
     const { log } = this.#options;
     const by = `${Math.abs(difference / 1000).toFixed(0)} s ${difference > 0 ? 'ahead' : 'back'}`;
+    if (kind === 'disputed') return;
     if (kind === 'step-refused') {
       if (!this.#stepRefused)
         log.error(

@@ -105,6 +105,8 @@ export type SchedulerReport =
   | { readonly type: 'scheduler.started' }
   | { readonly type: 'changes.acknowledged'; readonly number: number }
   | { readonly type: 'progress'; readonly progress: Progress }
+  /** The table is open, and has about so many jobs. */
+  | { readonly type: 'load.begun'; readonly jobs: number }
   | { readonly type: 'load.finished'; readonly jobs: number; readonly duration: number }
   /** A publisher thread gained or lost its connection to RabbitMQ. */
   | { readonly type: 'broker.changed'; readonly connected: number; readonly reason: string | null }

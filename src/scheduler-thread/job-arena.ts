@@ -45,11 +45,11 @@ export class JobArena {
   }
 
   /**
-   * Bytes that the jobs take: that of the slots in use. A slot that is freed serves the next job, so that what
+   * Bytes that the jobs take: those of the slots in use, and of the routes. A slot that is freed serves the next job, so that what
    * was once reserved does not count against new jobs.
    */
   get bytes(): number {
-    return this.#bytes.bytes + this.#size * SLOT_BYTES;
+    return this.#bytes.bytes + this.routes.bytes + this.#size * SLOT_BYTES;
   }
 
   /** @returns the job's slot, or -1 */

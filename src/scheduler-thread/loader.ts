@@ -15,6 +15,8 @@ export type LoaderOptions = {
     read(onRow: (row: JobRow) => void): Promise<void>;
     close(): void;
   }>;
+  /** The table is open, for the first time, and has about so many jobs. */
+  readonly onOpen?: (total: number) => void;
   readonly onRow: (row: JobRow) => void;
   readonly clock: Clock;
   readonly timers: Timers;
@@ -38,6 +40,7 @@ export async function loadTable(options: LoaderOptions): Promise<number> {
     const before = position.count;
     try {
       const snapshot = await open(position.lastId);
+      if (position.lastId === 0) options.onOpen?.(snapshot.total);
       const progress = reportProgress(position, snapshot.total, clock, timers, log);
       try {
         await snapshot.read((row) => {

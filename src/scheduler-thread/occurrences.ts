@@ -138,8 +138,13 @@ export class Occurrences {
   }
 
   /** Takes the flight at the head of a route's list off it. */
-  takeWaiting(index: number): void {
+  takeFromList(index: number): void {
     this.#unlist(index, this.arena.routes.get(index));
+  }
+
+  /** The route comes after the other waiting ones. */
+  moveToEnd(index: number): void {
+    if (this.#waitingRoutes.delete(index)) this.#waitingRoutes.add(index);
   }
 
   /** The flight goes to a publisher. */

@@ -3,7 +3,7 @@
  *
  *   open     -> limited   nothing was confirmed for 1 s while something is unconfirmed: at most 16 at a time
  *   limited  -> open      one is confirmed
- *   any      -> backing off   the broker refused a message of it: nothing until `retryAt`, then 16 at a time
+ *   any      -> backing off   a message was refused, lost, or not sent: nothing until `retryAt`, then 16 at a time
  *   backing off -> open   one is confirmed
  *
  * so that a route which goes badly never holds up the others. What cannot be sent waits in the route's list.
@@ -11,7 +11,7 @@
 export type RouteState = {
   readonly exchange: string;
   readonly routingKey: string;
-  /** Jobs that publish to it. */
+  /** Jobs and flights that publish to it. */
   users: number;
   /** Messages written, or on their way, and not yet settled. */
   unconfirmed: number;
@@ -24,7 +24,7 @@ export type RouteState = {
   /** The broker refuses its messages; since when it takes them nevertheless (monotonic ms), 0 when it does not. */
   refused: boolean;
   takenSince: number;
-  /** Flights that wait, oldest first: the first and last of a linked list, -1 when it is empty. */
+  /** Flights that wait, in the order in which they came back or were held: the first and last of a linked list, -1 when it is empty. */
   waitingFirst: number;
   waitingLast: number;
   /** Flights in that list, and how many of them are void. */
@@ -38,6 +38,8 @@ const STALL_AFTER = 1000;
 const STALLED_WINDOW = 16;
 /** What any route may have unconfirmed: one that has just died must not take the places of all others. */
 const ROUTE_WINDOW = 8000;
+/** What a route takes beside its name. */
+const ROUTE_BYTES = 300;
 /** ms */
 const UNSENT_BACKOFF = 50;
 /** A route that is refused now and then is refused all the time, until all was taken for so long, ms. */
@@ -49,9 +51,15 @@ export class Routes {
   readonly #states: (RouteState | undefined)[] = [];
   readonly #indexes = new Map<string, number>();
   readonly #free: number[] = [];
+  #bytes = 0;
 
   get(index: number): RouteState {
     return this.#states[index]!;
+  }
+
+  /** Bytes on the heap, about. */
+  get bytes(): number {
+    return this.#bytes;
   }
 
   /** The index of the route, for one more job that publishes to it. */
@@ -62,6 +70,7 @@ export class Routes {
       index = this.#free.pop() ?? this.#states.length;
       this.#indexes.set(key, index);
       this.#states[index] = newRoute(exchange, routingKey);
+      this.#bytes += bytesOf(routingKey);
     }
     this.#states[index]!.users++;
     return index;
@@ -73,8 +82,14 @@ export class Routes {
     if (--route.users > 0) return;
     this.#indexes.delete(`${route.exchange.length}:${route.exchange}${route.routingKey}`);
     this.#states[index] = undefined;
+    this.#bytes -= bytesOf(route.routingKey);
     this.#free.push(index);
   }
+}
+
+/** A state of its own, its entry in the index, and the names. */
+function bytesOf(routingKey: string): number {
+  return ROUTE_BYTES + 2 * routingKey.length;
 }
 
 function newRoute(exchange: string, routingKey: string): RouteState {

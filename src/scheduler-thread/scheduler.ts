@@ -1,5 +1,5 @@
 import type { Clock, Timers } from '../clock.ts';
-import { decodeExceptions, EXCEPTIONS_LIMIT, encodeExceptions } from '../job/exceptions.ts';
+import { decodeExceptions, EXCEPTIONS_LIMIT } from '../job/exceptions.ts';
 import type { JobRow } from '../job/job.ts';
 import type { JobChange, Progress, SchedulerCounters } from '../protocol/main-scheduler.ts';
 import {
@@ -12,16 +12,15 @@ import {
 import { buildBatch } from './batch-builder.ts';
 import { BatchesOut } from './batches-out.ts';
 import { Connections } from './connections.ts';
+import { DueBatch } from './due-batch.ts';
 import { DueCount } from './due-count.ts';
-import { computeFrontier } from './frontier.ts';
 import { Intake } from './intake.ts';
 import { LatenessCount } from './lateness-count.ts';
 import { Occurrences } from './occurrences.ts';
+import { ProgressReport } from './progress-report.ts';
 import { describeReturned, type ReturnedMessage } from './return-log.ts';
-import { mayTake, noteRefusal, type RouteState } from './routes.ts';
+import { noteRefusal, type RouteState } from './routes.ts';
 
-/** Messages in one batch, at most. */
-const BATCH_LIMIT = 500;
 /** Batches begun in one go: then the port, the answers and the timers have their turn. */
 const BATCHES_IN_ONE_GO = 4;
 /** While the table loads what is due is looked for this often, ms. */
@@ -33,8 +32,6 @@ const UNCONFIRMED_LIMIT = 100_000;
  * waits in a publisher for longer comes back unsent, and is handed out under the trust of that moment.
  */
 const TRUST_SHARE = 2 / 3;
-/** Turns taken in one go, whether or not their messages can be sent. */
-const TURNS_IN_ONE_GO = 5000;
 
 export type SchedulerOptions = {
   readonly clock: Clock;
@@ -63,7 +60,7 @@ export type SchedulerOptions = {
  * The scheduler: takes what is due, hands it to the publishers in batches, and settles the outcomes.
  *
  * A lone due job leaves at once. While all publishers are busy what becomes due gathers, so that batches grow
- * with the load, up to `BATCH_LIMIT`.
+ * with the load (see due-batch.ts).
  */
 export class Scheduler {
   readonly #options: SchedulerOptions;
@@ -75,6 +72,8 @@ export class Scheduler {
   readonly #unusable = new Map<string, Set<number>>();
   readonly #lateness = new LatenessCount();
   readonly #dueCount = new DueCount();
+  readonly #due: DueBatch;
+  readonly #report: ProgressReport;
   #trustedUntil: number;
   #batchNumber = 0;
   #answersOpen = 0;
@@ -88,6 +87,11 @@ export class Scheduler {
     this.#options = options;
     this.#trustedUntil = options.trustedUntil;
     this.#occurrences = new Occurrences(options.exchange, options.random);
+    this.#due = new DueBatch({
+      occurrences: this.#occurrences,
+      isUsable: (exchange) => this.#isUsable(exchange),
+    });
+    this.#report = new ProgressReport(this.#occurrences, options.clock);
     this.#intake = new Intake(this.#occurrences, options.watermark, decodeExceptions(options.exceptions));
   }
 
@@ -132,7 +136,7 @@ export class Scheduler {
         this.#wakeIn(0);
         return;
       }
-      const taken = this.#takeDue();
+      const taken = this.#due.take(this.#options.clock.now(), this.#options.clock.monotonic());
       if (taken.length === 0) break;
       void this.#dispatch(taken);
     }
@@ -169,14 +173,11 @@ export class Scheduler {
     return this.#connected.size;
   }
 
-  /** What main makes a checkpoint of. */
-  progress(): Progress {
-    const { flights, arena, queue } = this.#occurrences;
-    const frontier = computeFrontier(flights, arena, this.#options.clock.now(), queue.firstTime);
+  /** What main makes a checkpoint of. @param fresh of this very moment */
+  progress(fresh = false): Progress {
+    const { loading } = this.#intake;
     return {
-      acknowledged: this.#acknowledged,
-      frontier: this.#intake.loading ? null : frontier.time,
-      exceptions: encodeExceptions(frontier),
+      ...this.#report.read(this.#acknowledged, { loading, fresh }),
       settledCount: this.#occurrences.settledCount,
       settledJobs: this.#occurrences.takeSettledJobs(),
       counters: this.#counters(),
@@ -202,7 +203,7 @@ export class Scheduler {
     const { sent, waiting } = this.#occurrences.flights;
     // Until the table is loaded the durable checkpoint stays as it is, and what ran meanwhile runs again.
     const unwritten = loading && this.#occurrences.settledCount > 0;
-    return { progress: this.progress(), clean: sent === 0 && waiting <= EXCEPTIONS_LIMIT && !unwritten };
+    return { progress: this.progress(true), clean: sent === 0 && waiting <= EXCEPTIONS_LIMIT && !unwritten };
   }
 
   #mayDispatch(): boolean {
@@ -213,46 +214,6 @@ export class Scheduler {
       this.#occurrences.unconfirmed < UNCONFIRMED_LIMIT &&
       this.#options.clock.monotonic() < this.#trustedUntil
     );
-  }
-
-  /** Flights for one batch: first those that waited and may go now, then what is due in the queue. */
-  #takeDue(): number[] {
-    const now = this.#options.clock.now();
-    const monotonic = this.#options.clock.monotonic();
-    const taken: number[] = [];
-    this.#takeWaiting(taken, now, monotonic);
-    const { queue } = this.#occurrences;
-    for (let turns = 0; taken.length < BATCH_LIMIT && queue.firstTime <= now; turns++) {
-      if (turns === TURNS_IN_ONE_GO) break;
-      const flight = this.#occurrences.takeTurn(queue.firstSlot, now);
-      if (flight === -1) continue;
-      if (this.#maySend(this.#occurrences.flights.route.get(flight), monotonic)) {
-        this.#occurrences.markSent(flight, monotonic);
-        taken.push(flight);
-      } else {
-        this.#occurrences.hold(flight);
-      }
-    }
-    return taken;
-  }
-
-  #takeWaiting(taken: number[], now: number, monotonic: number): void {
-    const { queue, flights, waitingRoutes } = this.#occurrences;
-    for (const route of waitingRoutes) {
-      while (taken.length < BATCH_LIMIT && waitingRoutes.has(route) && this.#maySend(route, monotonic)) {
-        const flight = this.#occurrences.firstWaiting(route);
-        if (flight === -1) break;
-        const slot = flights.slot.get(flight);
-        if (queue.timeOf(slot) <= now) {
-          // The job's next time has come meanwhile: its turn makes this one the later run, or void.
-          this.#occurrences.takeTurn(slot, now);
-          continue;
-        }
-        this.#occurrences.takeWaiting(route);
-        this.#occurrences.markSent(flight, monotonic);
-        taken.push(flight);
-      }
-    }
   }
 
   /** What is due and will not be taken any more is listed too: else the watermark would stop before what ran. */
@@ -279,11 +240,9 @@ export class Scheduler {
     else this.#unusable.set(exchange, threads);
   }
 
-  #maySend(index: number, monotonic: number): boolean {
-    const route = this.#occurrences.arena.routes.get(index);
-    // A thread that has not met the fault may still be able to publish.
-    const unusable = (this.#unusable.get(route.exchange)?.size ?? 0) >= this.#connected.size;
-    return mayTake(route, monotonic) && !unusable;
+  /** A thread that has not met the fault may still be able to publish. */
+  #isUsable(exchange: string): boolean {
+    return (this.#unusable.get(exchange)?.size ?? 0) < this.#connected.size;
   }
 
   async #dispatch(taken: number[]): Promise<void> {
@@ -344,13 +303,9 @@ export class Scheduler {
     const { clock } = this.#options;
     const monotonic = clock.monotonic();
     if (monotonic >= this.#trustedUntil) return Number.POSITIVE_INFINITY;
-    let delay = this.#occurrences.queue.firstTime - clock.now();
+    const delay = this.#occurrences.queue.firstTime - clock.now();
     if (delay <= 0) return this.#mayDispatch() ? 0 : Number.POSITIVE_INFINITY;
-    for (const index of this.#occurrences.waitingRoutes) {
-      const { retryAt } = this.#occurrences.arena.routes.get(index);
-      if (retryAt > monotonic) delay = Math.min(delay, retryAt - monotonic);
-    }
-    return delay;
+    return Math.min(delay, this.#due.untilRetry(monotonic));
   }
 
   #wakeIn(delay: number): void {

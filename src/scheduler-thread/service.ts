@@ -12,6 +12,9 @@ import { RefusalLog } from './refusal-log.ts';
 import { ReturnLog } from './return-log.ts';
 import { Scheduler } from './scheduler.ts';
 
+/** How much of the memory limit a load may take. */
+const LOAD_TOLERANCE = 1.05;
+
 /** The table as it is now. */
 export type TableMeasure = { readonly jobs: number; readonly nameBytes: number };
 
@@ -145,11 +148,14 @@ export class SchedulerService {
     const { port, clock, timers, log, openTable } = this.#options;
     const begun = clock.monotonic();
     try {
+      const onOpen = (total: number) => port.send({ type: 'load.begun', jobs: total });
       const onRow = (row: JobRow) => {
         this.#scheduler.load(row);
-        if (this.#scheduler.jobBytes > this.#options.init.memoryLimit) throw new TooManyJobs();
+        // What the API has accepted is to fit again: its account was in part an estimate.
+        if (this.#scheduler.jobBytes > this.#options.init.memoryLimit * LOAD_TOLERANCE)
+          throw new TooManyJobs();
       };
-      const jobs = await loadTable({ open: openTable, onRow, clock, timers, log });
+      const jobs = await loadTable({ open: openTable, onOpen, onRow, clock, timers, log });
       this.#scheduler.finishLoad();
       this.#scheduler.wake();
       port.send({ type: 'load.finished', jobs, duration: clock.monotonic() - begun });

@@ -10,28 +10,35 @@ t.test('the account: what was reported, and what was posted since', async (t) =>
   const cost = jobBytes(row.job.length);
   const memory = new JobMemory(2 * cost);
   const refused = { code: 'insufficient_memory', status: 507, message: /DALGA_MEMORY_LIMIT/ };
-  memory.admit(row);
+  memory.admit(row, 0);
   memory.posted(1, [{ op: 'upsert', row }]);
-  memory.admit(row);
+  memory.admit(row, 0);
   memory.posted(2, [
     { op: 'upsert', row },
     { op: 'upsert', row: { ...row, version: 2 } },
     { op: 'remove', id: 9, version: 2 },
   ]);
-  t.throws(() => memory.admit(row), refused);
+  t.throws(() => memory.admit(row, 0), refused);
   memory.acknowledged(1, cost);
-  t.throws(() => memory.admit(row), refused, 'one is reported, the other is still on its way');
+  t.throws(() => memory.admit(row, 0), refused, 'one is reported, the other is still on its way');
   memory.acknowledged(2, 2 * cost);
-  t.throws(() => memory.admit(row), refused);
+  t.throws(() => memory.admit(row, 0), refused);
   memory.acknowledged(3, cost);
-  memory.admit(row);
+  memory.admit(row, 0);
+  t.throws(() => memory.admit(row, 1), refused, 'with another one of its batch');
+  memory.loading(1000);
+  t.throws(() => memory.admit(row, 0), refused, 'the table that is being loaded takes its room');
+  memory.loaded();
+  memory.admit(row, 0);
 });
 
 t.test('a job that is removed makes room for another', async (t) => {
   const arena = new JobArena('');
   t.equal(arena.bytes, 0);
   const slots = [1, 2, 3].map((id) => arena.add(intervalRow(id, 1000, 0)));
-  t.equal(arena.bytes, 3 * jobBytes(intervalRow(1, 1000, 0).job.length), 'as main counts it');
+  const route = arena.routes.bytes;
+  t.ok(route > 0, 'all have one route');
+  t.equal(arena.bytes - route, 3 * jobBytes(intervalRow(1, 1000, 0).job.length), 'as main counts it');
   for (const slot of slots) arena.remove(slot);
   t.equal(arena.bytes, 0);
 });

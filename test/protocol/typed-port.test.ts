@@ -17,6 +17,7 @@ function setUp(t: { teardown(end: () => void): void }) {
     {
       onStarted: () => events.push('started'),
       onProgress: (progress) => events.push(progress),
+      onLoading: (jobs) => events.push({ loading: jobs }),
       onLoaded: (jobs) => events.push({ jobs }),
       onBroker: (connected, reason) => events.push({ connected, reason }),
       onFailed: (error, startup) => events.push({ error, startup }),

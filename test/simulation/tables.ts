@@ -30,7 +30,7 @@ export type Context = { readonly connectionId: number; readonly now: number };
 const KEY_COLUMNS = ['key_hash', ...JOB_ROW_COLUMNS];
 const STATE_LOCK = ['epoch', 'owner', 'batch', 'stamp', 'next_id'];
 const STATE_LOOK =
-  'epoch owner owner_host owner_address owner_connection lease_ms renewals over tag watermark exceptions stamp next_id batch'.split(
+  'epoch owner owner_host owner_address owner_connection lease_ms renewals over tag watermark exceptions stamp next_id batch clock'.split(
     ' ',
   );
 
@@ -60,7 +60,8 @@ export function execute(tables: Tables, { sql, values }: Statement, context: Con
   }
   if (sql.startsWith('SELECT epoch, owner, owner_host') && sql.includes('FROM `dalga_state`')) {
     const over = state.lease_until === null || (state.lease_until as number) < context.now ? 1 : 0;
-    return select([STATE_LOOK.map((column) => (column === 'over' ? over : state[column]))]);
+    const shown: Row = { ...state, over, clock: Math.round(context.now) };
+    return select([STATE_LOOK.map((column) => shown[column])]);
   }
   if (sql.startsWith('UPDATE `dalga_state` SET ')) return updateState(state, sql, values, context);
   if (sql.startsWith('INSERT INTO `dalga_instance`')) {

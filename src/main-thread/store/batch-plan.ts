@@ -2,6 +2,7 @@ import { DalgaError } from '../../errors.ts';
 import type { JobKey, JobRow } from '../../job/job.ts';
 import type { ScheduleRequest } from '../../job/plan.ts';
 import { planPost, planPut, withSchedule } from '../../job/plan.ts';
+import { jobBytes } from '../../protocol/job-memory.ts';
 import type { JobChange } from '../../protocol/main-scheduler.ts';
 
 /** A job that requests name: its hash, and its bytes in arrays of their own. */
@@ -32,7 +33,8 @@ export type BatchInput = {
   readonly nextId: number;
   /** Whether a stored one-off only waits for its deletion: it counts as absent (invariant 13). */
   readonly isSettled: (id: number, version: number) => boolean;
-  readonly admit?: ((row: JobRow, previous: JobRow | null) => void) | undefined;
+  /** Refuses (throws) a new job that does not fit. @param added what those before it take, bytes */
+  readonly admit?: ((row: JobRow, added: number) => void) | undefined;
 };
 
 export type BatchPlan = {
@@ -60,6 +62,7 @@ type Entry = { readonly named: NamedJob; readonly stored: JobRow | null; current
  */
 export function planBatch(requests: readonly WriteRequest[], input: BatchInput): BatchPlan {
   const entries = new Map<string, Entry>();
+  let added = 0;
   let { nextId } = input;
 
   const entryOf = (named: NamedJob): Entry => {
@@ -76,8 +79,11 @@ export function planBatch(requests: readonly WriteRequest[], input: BatchInput):
   };
 
   const store = (entry: Entry, row: JobRow, created: boolean): WriteAnswer => {
-    if (row !== entry.current) input.admit?.(row, entry.current);
-    if (created) nextId++;
+    if (created) {
+      input.admit?.(row, added);
+      added += jobBytes(row.job.length);
+      nextId++;
+    }
     entry.current = row;
     return { result: 'stored', row, created };
   };

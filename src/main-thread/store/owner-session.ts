@@ -73,9 +73,10 @@ export type OwnerSession = {
   /**
    * Writes the last checkpoint and the release of the lease as one transaction, and ends the session.
    *
+   * @param last gives the checkpoint when it is to be written: what runs before may still change it
    * @param deadline monotonic ms: how long MySQL is waited for; a little by default
    */
-  release(last: CheckpointWrite | null, deadline?: number): Promise<void>;
+  release(last: (() => CheckpointWrite | null) | null, deadline?: number): Promise<void>;
   /** Ends the session without releasing the lease. */
   close(): Promise<void>;
 };

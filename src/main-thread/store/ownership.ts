@@ -23,7 +23,7 @@ export type OwnershipOptions = {
   readonly log: StoreLog;
   /** The lease was renewed: it may be trusted until then (monotonic ms; Infinity while there is no standby). */
   readonly onTrusted: (until: number) => void;
-  /** MySQL's clock was read at a renewal. */
+  /** MySQL's clock was read, by a standby or at a renewal. */
   readonly onServerClock?: (reading: ServerReading) => void;
   /** Another instance took over. Called once. */
   readonly onFenced: () => void;
@@ -56,7 +56,8 @@ export async function acquireOwnership(
   const connect =
     options.connect ??
     (() => openSession(mysql, { lease, deadline: DEADLINE, connectTimeout: DEADLINE, timers }));
-  const candidate = new Candidate({ mysql, lease, instance, clock, onStandby });
+  const onServerClock = options.onServerClock ?? (() => {});
+  const candidate = new Candidate({ mysql, lease, instance, clock, onStandby, onServerClock });
   const poll = Math.min(Math.max(lease / 20, SHORTEST_POLL), LONGEST_POLL);
   let session = null as SqlSession | null;
   let reached = false;

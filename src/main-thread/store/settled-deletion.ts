@@ -47,25 +47,25 @@ export class SettledDeletion {
     const { session, gate, clock, post, log } = this.#options;
     const jobs = this.#jobs.take(LARGEST_BATCH, clock.monotonic());
     let stamp: number | null = null;
+    let gone: ReadonlySet<SettledJob>;
     try {
-      const gone = await session.transaction(async (transaction) => {
+      gone = await session.transaction(async (transaction) => {
         stamp ??= gate.open(clock.now());
         const value = await this.#deleteUnchanged(jobs, transaction);
         return { write: true, stamp, nextId: transaction.state.nextId, value };
       });
-      this.#note(jobs, gone);
-      const changes = [...gone].map(
-        ({ id, version }) => ({ op: 'remove', id, version: version + 1 }) as const,
-      );
-      if (changes.length > 0) gate.committed(stamp!, post(changes, false));
-      else gate.rolledBack(stamp!);
     } catch (error) {
       if (stamp !== null && !isUncertain(error)) gate.rolledBack(stamp);
       // They are settled all the same, and a deletion can be repeated.
       this.#jobs.return(jobs);
       this.#notBefore = clock.monotonic() + RETRY;
       if (!isTold(error)) log.error({ err: error }, 'settled jobs could not be deleted yet');
+      return;
     }
+    this.#note(jobs, gone);
+    const changes = [...gone].map(({ id, version }) => ({ op: 'remove', id, version: version + 1 }) as const);
+    if (changes.length > 0) gate.committed(stamp!, post(changes, false));
+    else gate.rolledBack(stamp!);
   }
 
   /** Deletes those that still have their version, and returns those that are gone. */

@@ -1,4 +1,4 @@
-import type { Clock } from '../../clock.ts';
+import type { Clock, ServerReading } from '../../clock.ts';
 import type { MysqlConfig } from '../../config.ts';
 import { endConnection, isConnected } from '../../database/end-connection.ts';
 import type { SqlSession } from '../../database/session.ts';
@@ -13,6 +13,8 @@ export type CandidateOptions = {
   readonly instance: Instance;
   readonly clock: Clock;
   readonly onStandby: (owner: OwnerInfo) => void;
+  /** MySQL's clock was read. */
+  readonly onServerClock: (reading: ServerReading) => void;
 };
 
 export type Taken = {
@@ -76,8 +78,11 @@ export class Candidate {
   }
 
   async #look(session: SqlSession, lock: boolean): Promise<LeaseRow> {
+    const { clock, onServerClock } = this.#options;
+    const began = clock.monotonic();
     const { rows } = await session.run(this.#statements.look({ lock }));
     if (rows[0] === undefined) throw new Error('the state row is missing');
+    onServerClock({ time: Number(rows[0][14]), monotonic: (began + clock.monotonic()) / 2 });
     return leaseRow(rows[0]);
   }
 

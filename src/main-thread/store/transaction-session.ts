@@ -102,11 +102,11 @@ export class TransactionSession implements OwnerSession {
     return this.#serial.run(() => this.#attempts({ body, onUncertain, toldUncertain: false }));
   }
 
-  async release(last: CheckpointWrite | null, deadline?: number): Promise<void> {
+  async release(last: (() => CheckpointWrite | null) | null, deadline?: number): Promise<void> {
     const { clock, timers } = this.#options;
     timers.clear(this.#renewTimer);
     const until = deadline ?? clock.monotonic() + this.#patience;
-    const release = { checkpoint: last };
+    const release = { checkpoint: () => last?.() ?? null };
     let timer: unknown;
     // A transaction before it may try to find out for ever what became of its COMMIT: this ends that too.
     const late = new Promise<never>((_resolve, reject) => {
@@ -194,7 +194,7 @@ export class TransactionSession implements OwnerSession {
     const decision = await work.body({ state, run: (statement) => session.run(statement) });
     const batch = state.batch + 1;
     if (work.release !== undefined) {
-      const checkpoint = written(work.release.checkpoint);
+      const checkpoint = written(work.release.checkpoint());
       return { decision, batch, look, write: this.#statements.release(epoch, { batch, checkpoint }) };
     }
     // As late as can be, so that the checkpoint is as young as can be.
@@ -305,7 +305,7 @@ const RENEWALS = 5;
 type Work<T> = {
   readonly body: (transaction: Transaction) => Promise<Decision<T>>;
   readonly onUncertain: () => void;
-  readonly release?: { readonly checkpoint: CheckpointWrite | null };
+  readonly release?: { readonly checkpoint: () => CheckpointWrite | null };
   toldUncertain: boolean;
 };
 

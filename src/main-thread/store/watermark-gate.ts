@@ -127,13 +127,14 @@ export class WatermarkGate implements StampGate {
 
   /**
    * The last checkpoint of a clean stop, to be written after whatever is being written now: it holds whether or
-   * not that becomes durable.
+   * not that becomes durable. `complete`: it holds all of the last report; a batch whose outcome is not known, or
+   * that the scheduler has not taken in, keeps the watermark below.
    */
-  last(): CheckpointWrite | null {
+  last(): (CheckpointWrite & { readonly complete: boolean }) | null {
     if (this.#report === null) return null;
     const { frontier, exceptions } = this.#report;
     const watermark = Math.max(this.#watermark(frontier), this.#writing?.write.watermark ?? 0);
-    return { watermark, exceptions, exceptionsChanged: true };
+    return { watermark, exceptions, exceptionsChanged: true, complete: watermark >= Math.floor(frontier) };
   }
 
   /**

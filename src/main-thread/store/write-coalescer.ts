@@ -28,8 +28,12 @@ export type CoalescerOptions = {
    * that it gave them. `reply`: a request waits for the acknowledgement.
    */
   readonly post: (changes: readonly JobChange[], reply: boolean) => number;
-  /** Refuses (throws DalgaError insufficient_memory) a row that does not fit; called while planning, may repeat. */
-  readonly admit?: (row: JobRow, previous: JobRow | null) => void;
+  /**
+   * Refuses (throws DalgaError insufficient_memory) a new job that does not fit; called while planning, may repeat.
+   *
+   * @param added what the new jobs of the batch before it take, bytes
+   */
+  readonly admit?: (row: JobRow, added: number) => void;
   /** A transaction has carried out so many requests. */
   readonly onBatch?: (requests: number) => void;
 };
@@ -170,10 +174,17 @@ class Coalescer implements WriteCoalescer {
         },
         () => this.#queue.refuse(batch ?? [], outcomeUnknown()),
       );
-      this.#apply(batch ?? [], plan!, stamp);
-      this.#queue.learn(clock.monotonic() - began);
     } catch (error) {
       this.#failed(batch, stamp, error);
+      return;
+    }
+    this.#queue.learn(clock.monotonic() - began);
+    try {
+      this.#apply(batch ?? [], plan!, stamp);
+    } catch (error) {
+      // It is stored, and its stamp stays open: the next start finds it.
+      this.#options.log.error({ err: error }, 'a committed batch could not be handed to the scheduler');
+      this.#queue.refuse(batch ?? [], outcomeUnknown());
     }
   }
 

@@ -101,8 +101,8 @@ t.test('a request that is refused changes nothing, and the others go on', async 
     ],
     input({
       stored: stored(rowOf('c', 3)),
-      admit: (row, previous) => {
-        if (previous === null && Buffer.from(row.job).toString() === 'b') throw full;
+      admit: (row, added) => {
+        if (added > 0 && Buffer.from(row.job).toString() === 'b') throw full;
       },
     }),
   );

@@ -41,7 +41,7 @@ t.test('the first instance owns the table at once, and its release lets another 
   t.equal(first.nextId, 1);
   t.ok(trusted[0]! >= before + 60_000 && trusted[0]! < fixture.clock.monotonic() + 60_000);
   const exceptions = encodeExceptions({ ids: Float64Array.of(7), times: Float64Array.of(900) });
-  await first.session.release({ watermark: 1000, exceptions, exceptionsChanged: true });
+  await first.session.release(() => ({ watermark: 1000, exceptions, exceptionsChanged: true }));
   t.strictSame(await fixture.query('SELECT owner, lease_until FROM jobs_state'), [[null, null]]);
   const second = await own(t, fixture, { lease: 60_000, address: 'elsewhere' });
   t.equal(second.epoch, 2);
@@ -155,7 +155,11 @@ t.test('a lost COMMIT of the release is found out too', async (t) => {
     return 'lose-after';
   });
   const owned = await own(t, fixture, { connect });
-  await owned.session.release({ watermark: 5, exceptions: new Uint8Array(), exceptionsChanged: false });
+  await owned.session.release(() => ({
+    watermark: 5,
+    exceptions: new Uint8Array(),
+    exceptionsChanged: false,
+  }));
   t.strictSame(await fixture.query('SELECT owner, watermark FROM jobs_state'), [[null, 5]]);
 });
 

@@ -125,7 +125,7 @@ t.test('the last checkpoint holds whether or not the one before it becomes durab
   report(gate, 0, 200);
   gate.take();
   report(gate, 0, 150, ONE);
-  t.strictSame(gate.last(), { watermark: 200, exceptions: ONE, exceptionsChanged: true });
+  t.strictSame(gate.last(), { watermark: 200, exceptions: ONE, exceptionsChanged: true, complete: true });
 });
 
 /**
@@ -194,4 +194,13 @@ t.test('in random runs no checkpoint passes a change that its report does not co
     const fault = randomRun(seed);
     if (fault !== null) t.fail(`seed ${seed}: ${fault}`);
   }
+});
+
+t.test('the last checkpoint beside an open batch does not hold all', async (t) => {
+  const gate = gateAt(100);
+  const stamp = gate.open(150);
+  report(gate, 0, 700);
+  t.match(gate.last(), { watermark: stamp, complete: false });
+  gate.rolledBack(stamp);
+  t.match(gate.last(), { watermark: 700, complete: true });
 });

@@ -1,0 +1,51 @@
+import type { Clock } from '../clock.ts';
+import { encodeExceptions } from '../job/exceptions.ts';
+import { computeFrontier } from './frontier.ts';
+import type { Occurrences } from './occurrences.ts';
+
+/** The part of a report that a checkpoint is made of. */
+export type Checkpointed = {
+  readonly acknowledged: number;
+  readonly frontier: number | null;
+  readonly exceptions: Uint8Array;
+};
+
+/** A frontier that took long is used again for so many times as long: it takes at most this share of the thread. */
+const REUSE = 20;
+
+const NOTHING = new Uint8Array(0);
+
+/** Makes the reports of the progress. */
+export class ProgressReport {
+  readonly #occurrences: Occurrences;
+  readonly #clock: Clock;
+  /** Unix ms: after a step back the clock says less than what has run already. */
+  #highestNow = 0;
+  /** Monotonic ms. */
+  #reuseUntil = Number.NEGATIVE_INFINITY;
+  #last: Checkpointed | null = null;
+
+  constructor(occurrences: Occurrences, clock: Clock) {
+    this.#occurrences = occurrences;
+    this.#clock = clock;
+  }
+
+  /**
+   * @param acknowledged the last batch of changes that was taken in
+   * @param loading the durable checkpoint then says more than the scheduler can
+   * @param fresh of this moment, however long that takes
+   */
+  read(acknowledged: number, { loading = false, fresh = false }): Checkpointed {
+    if (loading) return { acknowledged, frontier: null, exceptions: NOTHING };
+    const began = this.#clock.monotonic();
+    // An earlier report holds as a whole, with the changes that it knew: it says less, and nothing wrong.
+    if (!fresh && this.#last !== null && began < this.#reuseUntil) return this.#last;
+    const { flights, arena, queue } = this.#occurrences;
+    this.#highestNow = Math.max(this.#highestNow, this.#clock.now());
+    const frontier = computeFrontier(flights, arena, this.#highestNow, queue.firstTime);
+    this.#last = { acknowledged, frontier: frontier.time, exceptions: encodeExceptions(frontier) };
+    const ended = this.#clock.monotonic();
+    this.#reuseUntil = ended + (ended - began) * REUSE;
+    return this.#last;
+  }
+}

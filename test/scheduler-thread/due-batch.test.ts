@@ -1,0 +1,48 @@
+import t from 'tap';
+import { Outcome } from '../../src/protocol/scheduler-publisher.ts';
+import { DueBatch } from '../../src/scheduler-thread/due-batch.ts';
+import { Occurrences } from '../../src/scheduler-thread/occurrences.ts';
+import { intervalRow } from '../helpers/rows.ts';
+
+const NOW = 1_000_000;
+
+function setUp(jobs: number, keyOf: (id: number) => string) {
+  const occurrences = new Occurrences('', () => 0.5);
+  const due = new DueBatch({ occurrences, isUsable: () => true });
+  const { arena, queue } = occurrences;
+  for (let id = 1; id <= jobs; id++) {
+    const routingKey = new TextEncoder().encode(keyOf(id));
+    const slot = arena.add({ ...intervalRow(id, 60_000, NOW), routingKey });
+    queue.set(slot, NOW);
+  }
+  const keys = (taken: readonly number[]) =>
+    taken.map((flight) => arena.routes.get(occurrences.flights.route.get(flight)).routingKey);
+  return { occurrences, due, keys };
+}
+
+t.test('a route that recovers shares the batches with what is due', async (t) => {
+  const { occurrences, due, keys } = setUp(3000, () => 'bad');
+  // All of the route fails, and waits.
+  for (let taken = due.take(NOW, 0); taken.length > 0; taken = due.take(NOW, 0)) {
+    for (const flight of taken) occurrences.settle(flight, Outcome.nacked, NOW, 0);
+  }
+  t.equal(occurrences.flights.waiting, 3000);
+  for (let id = 3001; id <= 3010; id++) {
+    const slot = occurrences.arena.add(intervalRow(id, 60_000, NOW));
+    occurrences.queue.set(slot, NOW + 1);
+  }
+  // It recovers: its first messages, after the backoff, are confirmed.
+  for (const flight of due.take(NOW, 60_000)) occurrences.settle(flight, Outcome.confirmed, NOW, 60_000);
+  const batch = keys(due.take(NOW + 1, 60_001));
+  t.equal(batch.length, 500);
+  t.equal(batch.filter((key) => key !== 'bad').length, 10, 'what is due is in the next batch');
+  t.equal(keys(due.take(NOW + 1, 60_002)).length, 500, 'and what waits fills the rest');
+});
+
+t.test('many waiting routes are not looked through at each turn', async (t) => {
+  const { occurrences, due } = setUp(500, (id) => `bad-${id}`);
+  for (const flight of due.take(NOW, 0)) occurrences.settle(flight, Outcome.nacked, NOW, 0);
+  t.equal(due.untilRetry(0), 5);
+  t.equal(due.take(NOW, 3).length, 0);
+  t.equal(due.take(NOW, 60_000).length, 500, 'each comes in its turn');
+});
