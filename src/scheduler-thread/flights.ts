@@ -9,6 +9,7 @@ import { Column } from './column.ts';
  *   sent -> settled    confirmed or returned
  *   sent -> void       superseded or cancelled: the outcome that is still to come changes nothing
  *   waiting -> void    likewise; the record is freed when it comes to the head of its route's list
+ *   void -> sent       the turn of a later schedule has come to its time: it is owed again
  *
  * `sent` and `waiting` are unsettled. A void flight that a publisher has stays in its job's list until its outcome, so
  * that its time is known to be in flight; one that waited leaves its job at once. A record is a row over these columns; a job's records are a linked list from

@@ -57,7 +57,7 @@ export class Intake {
     const newSince = arena.since.get(slot) !== row.since;
     const resumed = arena.isEnabled(slot) !== row.enabled;
     arena.update(slot, row);
-    this.#occurrences.judgeFlights(slot, newSince);
+    this.#occurrences.judgeFlights(slot);
     if (newSince || resumed) this.#armAnew(slot);
     else if (arena.isSettled(slot)) this.#occurrences.settleJob(slot);
   }
@@ -92,7 +92,10 @@ export class Intake {
     return held;
   }
 
-  /** A job whose schedule was planned anew: no time is taken again that has run, or that a publisher has. */
+  /**
+   * A job whose schedule was planned anew: no time is taken again that has run. One that a publisher has is judged
+   * at its turn, since its outcome may come before.
+   */
   #armAnew(slot: number): void {
     const { arena, queue, alreadyRun } = this.#occurrences;
     alreadyRun.delete(slot);
@@ -101,11 +104,13 @@ export class Intake {
       return;
     }
     const since = Math.max(arena.since.get(slot), this.#watermark);
-    const runs = this.#occurrences.collectRuns(slot, since);
+    const runs = new Set<number>();
+    this.#occurrences.recent.collect(arena.id.get(slot), since, runs);
     let next = arena.firstAtOrAfter(slot, since);
     while (runs.has(next)) next = arena.firstAtOrAfter(slot, next + 1);
     queue.set(slot, next);
     if (runs.size > 0) alreadyRun.set(slot, runs);
-    if (next === Number.POSITIVE_INFINITY && arena.flight.get(slot) === -1) this.#occurrences.settleJob(slot);
+    const over = next === Number.POSITIVE_INFINITY && !this.#occurrences.hasUnsettled(slot);
+    if (over) this.#occurrences.settleJob(slot);
   }
 }

@@ -33,7 +33,7 @@ export class Occurrences {
   };
   /** Messages that a publisher has and has not told the end of, those that are void among them. */
   unconfirmed = 0;
-  /** By slot: times of the schedule as it is now that an earlier schedule has run already. */
+  /** By slot: times that the job has run already, at or after its time in the queue. */
   readonly alreadyRun = new Map<number, Set<number>>();
   readonly #random: () => number;
   readonly #turn: Turn = { time: 0, behind: 0, next: 0 };
@@ -76,23 +76,31 @@ export class Occurrences {
     counts.due += turn.behind + 1;
     counts.superseded += turn.behind;
     let waiting = -1;
-    let inFlight = false;
+    let covered = false;
     for (let flight = arena.flight.get(slot); flight !== -1; ) {
       const next = flights.nextOfJob.get(flight);
-      if (flights.state.get(flight) === FlightState.waiting) {
+      const state = flights.state.get(flight);
+      if (flights.time.get(flight) === turn.time) {
+        // A void one is with a publisher: it is owed again, and is not sent a second time beside it.
+        if (state === FlightState.void) flights.setState(flight, FlightState.sent);
+        else counts.due--;
+        covered = true;
+      } else if (state === FlightState.waiting) {
         waiting = flight;
-      } else if (flights.time.get(flight) === turn.time) {
-        inFlight = true;
-      } else if (flights.state.get(flight) === FlightState.sent) {
+      } else if (state === FlightState.sent) {
         this.#makeVoid(flight, slot);
         counts.superseded++;
       }
       flight = next;
     }
-    if (inFlight || this.#hasRun(slot, turn.time)) {
+    if (!covered && this.#hasRun(slot, turn.time)) {
       counts.due--;
+      covered = true;
+    }
+    if (covered) {
       if (waiting !== -1) this.#makeVoid(waiting, slot);
       if (waiting !== -1) counts.superseded++;
+      if (arena.isOneOff(slot) && !arena.isSettled(slot) && !this.hasUnsettled(slot)) this.settleJob(slot);
       return -1;
     }
     if (waiting === -1) return this.addFlight(slot, turn.time, turn.behind);
@@ -166,7 +174,7 @@ export class Occurrences {
     const done = outcome === Outcome.confirmed || outcome === Outcome.returned;
     if (done) {
       noteConfirmed(route, monotonic);
-      if (slot !== -1) this.recent.add(this.arena.id.get(slot), flights.time.get(flight), now);
+      if (slot !== -1) this.#noteRun(slot, flights.time.get(flight), now);
     } else {
       this.#countFailure(route, outcome, monotonic);
     }
@@ -190,43 +198,27 @@ export class Occurrences {
     this.#settledJobs.push({ id: this.arena.id.get(slot), version: this.arena.version.get(slot) });
   }
 
-  /**
-   * The job's row has changed: what is on its way and not owed any more is cancelled. After a new `since` the
-   * latest of those that a publisher still has may be owed again.
-   */
-  judgeFlights(slot: number, newSince: boolean): void {
+  /** The job's row has changed: what is on its way and not owed any more is cancelled. */
+  judgeFlights(slot: number): void {
     const { arena, flights } = this;
-    let latestVoid = -1;
     for (let flight = arena.flight.get(slot); flight !== -1; ) {
       const next = flights.nextOfJob.get(flight);
-      const time = flights.time.get(flight);
-      if (flights.state.get(flight) === FlightState.void) {
-        const later = latestVoid === -1 || time > flights.time.get(latestVoid);
-        if (later && arena.owes(slot, time)) latestVoid = flight;
-      } else if (!arena.owes(slot, time)) {
+      if (flights.state.get(flight) !== FlightState.void && !arena.owes(slot, flights.time.get(flight))) {
         this.#makeVoid(flight, slot);
         this.counts.cancelled++;
       }
       flight = next;
     }
-    if (!newSince || latestVoid === -1) return;
-    flights.setState(latestVoid, FlightState.sent);
-    this.counts.due++;
   }
 
-  /** The times, at or after `since`, that the job has run or that a publisher has now. */
-  collectRuns(slot: number, since: number): Set<number> {
-    const times = new Set<number>();
-    this.recent.collect(this.arena.id.get(slot), since, times);
-    for (
-      let flight = this.arena.flight.get(slot);
-      flight !== -1;
-      flight = this.flights.nextOfJob.get(flight)
-    ) {
-      const time = this.flights.time.get(flight);
-      if (this.flights.state.get(flight) !== FlightState.waiting && time >= since) times.add(time);
+  /** Whether something of the job is on its way; a void flight may still be with a publisher. */
+  hasUnsettled(slot: number): boolean {
+    const { arena, flights } = this;
+    let flight = arena.flight.get(slot);
+    while (flight !== -1 && flights.state.get(flight) === FlightState.void) {
+      flight = flights.nextOfJob.get(flight);
     }
-    return times;
+    return flight !== -1;
   }
 
   /** Forgets a job and cancels what it has on its way. */
@@ -246,13 +238,23 @@ export class Occurrences {
     arena.remove(slot);
   }
 
+  /** A message of the job was confirmed. What is still to be taken, up to that time, must not run it again. */
+  #noteRun(slot: number, time: number, now: number): void {
+    this.recent.add(this.arena.id.get(slot), time, now);
+    if (this.queue.timeOf(slot) > time) return;
+    const times = this.alreadyRun.get(slot);
+    if (times === undefined) this.alreadyRun.set(slot, new Set([time]));
+    else times.add(time);
+  }
+
   #hasRun(slot: number, time: number): boolean {
     if (this.alreadyRun.size === 0) return false;
     const times = this.alreadyRun.get(slot);
     if (times === undefined) return false;
-    if (times.has(time)) return true;
-    this.alreadyRun.delete(slot);
-    return false;
+    // Turns are taken in the order of their times.
+    for (const earlier of times) if (earlier < time) times.delete(earlier);
+    if (times.size === 0) this.alreadyRun.delete(slot);
+    return times.has(time);
   }
 
   #countFailure(route: RouteState, outcome: OutcomeCode, monotonic: number): void {

@@ -464,6 +464,53 @@ t.test('changes and flights', async (t) => {
     }
   });
 
+  t.test('what is in flight at a change, and is lost before its turn, is not taken for run', async (t) => {
+    const { scheduler, time, held, sent, behaviour, connect } = setUp({ answer: 'hold' });
+    scheduler.finishLoad();
+    scheduler.apply(1, [upsert(intervalRow(1, 1000, NOW + 10))]);
+    await time.advance(10);
+    connect(false);
+    // The commit took 2 s; the new schedule has the time that is in flight, and earlier ones.
+    const late = { version: 2, since: NOW - 2000 };
+    scheduler.apply(2, [upsert(intervalRow(1, 1000, NOW - 1990, late))]);
+    behaviour.answer = Outcome.confirmed;
+    await held[0]!.answer([Outcome.lost]);
+    connect();
+    await time.advance(900);
+    t.same(
+      sent.map(({ time }) => time),
+      [NOW + 10, NOW + 10],
+    );
+  });
+
+  t.test('a time that is cancelled and owed again while a publisher has it', async (t) => {
+    for (const outcome of [Outcome.confirmed, Outcome.lost]) {
+      const { scheduler, time, held, sent, behaviour, listed } = setUp({ answer: 'hold' });
+      scheduler.finishLoad();
+      scheduler.apply(1, [upsert(intervalRow(1, 1000, NOW + 10))]);
+      await time.advance(10);
+      scheduler.apply(2, [upsert(intervalRow(1, 1000, NOW + 15, { version: 2, since: NOW + 6 }))]);
+      t.same(listed(), []);
+      scheduler.apply(3, [upsert(intervalRow(1, 1000, NOW + 10, { version: 3, since: NOW + 7 }))]);
+      t.same(listed(), [[1, NOW + 10]]);
+      behaviour.answer = Outcome.confirmed;
+      await held[0]!.answer([outcome]);
+      await time.advance(900);
+      t.equal(sent.length, outcome === Outcome.confirmed ? 1 : 2);
+      t.same(listed(), []);
+    }
+  });
+
+  t.test('a one-off whose time has run is settled, though a publisher still has what is void', async (t) => {
+    const { scheduler, time, held } = setUp({ answer: 'hold' });
+    scheduler.finishLoad();
+    scheduler.apply(1, [upsert(intervalRow(1, 1000, NOW + 10))]);
+    await time.advance(1010);
+    await held[1]!.answer([Outcome.confirmed]);
+    scheduler.apply(2, [upsert(oneOffRow(1, NOW + 1010, { version: 2, since: NOW + 1005 }))]);
+    t.same(scheduler.progress().settledJobs, [{ id: 1, version: 2 }]);
+  });
+
   t.test('removed while in flight: the outcome changes nothing', async (t) => {
     const { scheduler, time, held, sent, listed } = setUp({ answer: 'hold' });
     scheduler.finishLoad();
