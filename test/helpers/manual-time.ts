@@ -46,6 +46,12 @@ export class ManualTime implements Clock, Timers {
     await settleMicrotasks();
   }
 
+  /** A thread that stood still: ms pass, and only then do the timers that came due run. */
+  async leap(duration: number): Promise<void> {
+    this.#move(this.#monotonic + duration);
+    await this.advance(0);
+  }
+
   #move(monotonic: number): void {
     this.#now += Math.max(0, monotonic - this.#monotonic);
     this.#monotonic = Math.max(monotonic, this.#monotonic);
