@@ -67,13 +67,19 @@ async function createData(folder: string, log?: (line: string) => void): Promise
   log?.('creating an empty MariaDB data folder');
   const unfinished = join(folder, 'data.unfinished');
   rmSync(unfinished, { recursive: true, force: true });
-  await promisify(execFile)(programs().install, [
-    '--no-defaults',
-    `--datadir=${unfinished}`,
-    '--skip-test-db',
-    ...asRoot(),
-  ]);
+  await promisify(execFile)(
+    programs().install,
+    ['--no-defaults', `--datadir=${unfinished}`, '--skip-test-db', ...asRoot()],
+    { env: environment(folder) },
+  );
   renameSync(unfinished, data);
+}
+
+/** Each needs a folder of its own for temporary tables: a server that starts deletes all that it finds there. */
+function environment(folder: string): NodeJS.ProcessEnv {
+  const temporary = join(folder, 'tmp');
+  mkdirSync(temporary, { recursive: true });
+  return { ...process.env, TMPDIR: temporary };
 }
 
 /** MariaDB refuses to run as root unless it is told so. */
@@ -117,7 +123,7 @@ async function startOnce(folder: string, options: PrivateMysqlOptions): Promise<
       ...asRoot(),
       ...(options.args ?? []),
     ],
-    { env: process.env, cwd: folder, output },
+    { env: environment(folder), cwd: folder, output },
   ).finally(() => closeSync(output));
 
   const login = { host: '127.0.0.1', port, user: USER, password, database: DATABASE } as const;

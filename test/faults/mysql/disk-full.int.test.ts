@@ -1,5 +1,5 @@
 import t from 'tap';
-import { isRefused } from './outage.ts';
+import { isRefused, isToldOnce } from './outage.ts';
 import { type OwnMysql, startOwnMysql } from './own-mysql.ts';
 import { startWorld } from './world.ts';
 
@@ -50,11 +50,12 @@ t.test("MySQL's disk is full", { timeout: 120_000 }, async (t) => {
   await server.start(disk('64M'));
   for (const [index] of refused.entries()) await world.putAtLast(`after-${index}-`.padEnd(LONG, 'x'));
   await world.until('it is ready', async () => (await world.scrape())('ready') === 1);
-  const told = world.told(from);
-  t.match(told[0], /^MySQL takes no writes: The table .* is full/);
-  t.same(
-    told.filter((line) => !/^MySQL (takes (no writes: The table|writes again)|is (away|back))/.test(line)),
-    [],
+  await world.logged('MySQL takes writes again', from);
+  isToldOnce(
+    t,
+    world.told(from),
+    /^MySQL takes no writes: The table .* is full/,
+    /^MySQL takes writes again/,
   );
   await world.judge(t);
 });

@@ -78,7 +78,11 @@ t.test('a lock wait timeout, and a deadlock', { timeout: 120_000 }, async (t) =>
   t.equal((await second).status, 200, 'after a deadlock');
   const [, after] = await read(observer, deadlocks);
   t.ok(Number(after) > Number(before), 'there was a deadlock');
-  t.same(world.told(from), [], 'neither is worth a word');
+  t.same(
+    world.told(from).filter((line) => line.startsWith('MySQL takes no writes')),
+    [],
+    'neither is worth a word',
+  );
 
   await outage(t, world, {
     name: 'state_row',

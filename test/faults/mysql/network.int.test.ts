@@ -1,7 +1,7 @@
 import t from 'tap';
 import { startProxy } from '../../helpers/proxy.ts';
 import { testMysql } from '../../helpers/servers.ts';
-import { isRefused, outage } from './outage.ts';
+import { isRefused, isToldOnce, outage } from './outage.ts';
 import { JOBS, startWorld } from './world.ts';
 
 const [JOB = ''] = JOBS;
@@ -21,7 +21,11 @@ t.test('a network to MySQL that is slow, cuts, swallows and forgets', { timeout:
   t.equal((await world.ask('GET', 'slow')).status, 200);
   await world.ranAfter(Date.now() + 1_000);
   proxy.delay(0);
-  t.same(world.told(from), [], 'slow is not away');
+  t.same(
+    world.told(from).filter((line) => line.includes('did not answer')),
+    [],
+    'slow is not away',
+  );
 
   await outage(t, world, {
     name: 'cut',
@@ -45,7 +49,6 @@ t.test('a network to MySQL that is slow, cuts, swallows and forgets', { timeout:
   t.equal(read.status, 200);
   if (write.status !== 201) isRefused(t, write, 'half_open');
   await world.putAtLast('after-half_open');
-  t.match(world.told(before), [/^MySQL is away: MySQL did not answer/, /^MySQL is back/]);
-  t.equal(world.told(before).length, 2);
+  isToldOnce(t, world.told(before), /^MySQL is away: MySQL did not answer/, /^MySQL is back/);
   await world.judge(t);
 });

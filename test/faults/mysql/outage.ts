@@ -53,9 +53,34 @@ export async function outage(
     const read = await world.scrape();
     return read('ready') === 1 && read('watermark_age_seconds') * 1000 < Date.now() - healedAt;
   });
-  const told = world.told(from);
-  t.equal(told.length, 2, `${name}: ${told.join(' | ')}`);
-  t.match(told, [away, back]);
+  isToldOnce(t, world.told(from), away, back);
+}
+
+/** What must follow each line of the log that tells of a change of state, before it may come again. */
+const CHANGES: readonly (readonly [RegExp, RegExp])[] = [
+  [/^MySQL is away: /, /^MySQL is back$/],
+  [/^MySQL takes no writes: /, /^MySQL takes writes again$/],
+  [/^the lease has ended/, /^the lease is renewed/],
+];
+
+/**
+ * The log tells of this change and of its end, and of nothing else, each change once. With a lease so short a machine
+ * that is busy may lose a connection now and then, beside what the test brought about: that is told in the same way.
+ */
+export function isToldOnce(t: Test, told: readonly string[], away: RegExp, back: RegExp): void {
+  const all = told.join(' | ');
+  const first = told.findIndex((line) => away.test(line));
+  t.ok(first !== -1 && told.slice(first).some((line) => back.test(line)), all);
+  let rest = [...told];
+  for (const [begin, end] of CHANGES) {
+    const lines = rest.filter((line) => begin.test(line) || end.test(line));
+    rest = rest.filter((line) => !lines.includes(line));
+    t.ok(
+      lines.every((line, index) => (index % 2 === 0 ? begin : end).test(line)),
+      `each change is told once: ${all}`,
+    );
+  }
+  t.same(rest, [], 'nothing else is told');
 }
 
 /** Nothing was written, and the client is told when to come again. */

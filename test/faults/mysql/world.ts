@@ -3,7 +3,7 @@ import type { Test } from 'tap';
 import type { MysqlConfig } from '../../../src/config.ts';
 import { freePorts } from '../../../src/quickstart/free-port.ts';
 import type { Received } from '../../helpers/consumer.ts';
-import { DalgaProcess, environment, type Settings, startDalga } from '../../helpers/dalga-process.ts';
+import { DalgaProcess, environment, type Settings } from '../../helpers/dalga-process.ts';
 import { parseExposition } from '../../helpers/exposition.ts';
 import { testRabbitmq } from '../../helpers/servers.ts';
 import { scheduledAt } from '../../helpers/service.ts';
@@ -131,11 +131,11 @@ export class World {
     );
   }
 
-  /** What the log says of MySQL, and whatever else it warns of, from `from` on. */
+  /** What the log says of MySQL and of the lease, and whatever else it warns of, from `from` on. */
   told(from: number): string[] {
     return this.process.log
       .slice(from)
-      .filter(({ level, msg }) => level !== 'info' || msg?.includes('MySQL'))
+      .filter(({ level, msg }) => level !== 'info' || /MySQL|the lease/.test(msg ?? ''))
       .map(({ msg = '' }) => msg);
   }
 
@@ -194,9 +194,10 @@ export async function startWorld(
   const consumer = await broker.consume(queue);
   t.teardown(broker.close);
   const settings = { mysql, rabbitmq: broker, env: { DALGA_LEASE: '1s', ...env } };
-  const { process } = await startDalga(settings, httpPort);
+  const process = new DalgaProcess(environment(settings, httpPort));
   const world = new World({ settings, httpPort, queue }, process, consumer.messages);
   t.teardown(() => world.process.kill());
+  await process.ready(world.url);
   for (const job of JOBS) {
     const { status } = await world.put(job);
     if (status !== 201) throw new Error(`PUT ${job} was answered with ${status}`);
