@@ -1,4 +1,5 @@
 import type { Test } from 'tap';
+import { scrapeBalanced } from '../../helpers/balance.ts';
 import { type Answer, JOBS, type World } from './world.ts';
 
 export type Outage = {
@@ -54,6 +55,7 @@ export async function outage(
     return read('ready') === 1 && read('watermark_age_seconds') * 1000 < Date.now() - healedAt;
   });
   isToldOnce(t, world.told(from), away, back);
+  await scrapeBalanced(t, world.url);
 }
 
 /** What must follow each line of the log that tells of a change of state, before it may come again. */
@@ -89,11 +91,11 @@ export function isRefused(t: Test, answer: Answer, what: string): void {
   t.ok(answer.took < LONGEST_REFUSAL, `${what}: refused after ${Math.round(answer.took)} ms`);
 }
 
-async function isUnreadyAndAlive(t: Test, { url, scrape }: World): Promise<void> {
+async function isUnreadyAndAlive(t: Test, { url }: World): Promise<void> {
   const ready = await fetch(`${url}/readyz`);
   t.equal(ready.status, 503);
   t.match(await ready.json(), { ready: false, reasons: { mysql: /./ } });
   t.equal((await fetch(`${url}/healthz`)).status, 200);
-  const read = await scrape(url);
-  t.equal(read('lease_state{state="owner"}'), 1);
+  const { samples } = await scrapeBalanced(t, url);
+  t.equal(samples.get('dalga_lease_state{state="owner"}'), 1);
 }

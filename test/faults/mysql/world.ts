@@ -2,9 +2,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Test } from 'tap';
 import type { MysqlConfig } from '../../../src/config.ts';
 import { freePorts } from '../../../src/quickstart/free-port.ts';
+import { scrape, scrapeBalanced } from '../../helpers/balance.ts';
 import type { Received } from '../../helpers/consumer.ts';
 import { DalgaProcess, environment, type Settings } from '../../helpers/dalga-process.ts';
-import { parseExposition } from '../../helpers/exposition.ts';
 import { testRabbitmq } from '../../helpers/servers.ts';
 import { scheduledAt } from '../../helpers/service.ts';
 import { Oracle, type Plan, type Report } from '../../oracle/oracle.ts';
@@ -141,8 +141,7 @@ export class World {
 
   /** The metrics of now, by name without the prefix. */
   async scrape(url = this.url): Promise<(name: string) => number> {
-    const answer = await fetch(`${url}/metrics`);
-    const { samples } = parseExposition(await answer.text());
+    const { samples } = await scrape(url);
     return (name) => samples.get(`dalga_${name}`) ?? Number.NaN;
   }
 
@@ -161,6 +160,7 @@ export class World {
   async judge(t: Test): Promise<Report> {
     const now = Date.now();
     await this.ranAfter(now);
+    await scrapeBalanced(t, this.url);
     for (const message of this.messages) {
       const { headers, messageId } = message.properties;
       this.oracle.arrived(
