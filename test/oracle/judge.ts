@@ -114,7 +114,10 @@ class JobJudge {
     );
   }
 
-  #judgeRepeats([first, ...others]: readonly Attempt[]): void {
+  /** In the order in which they were sent: one that was given up may arrive after the one that took its place. */
+  #judgeRepeats(group: readonly Attempt[]): void {
+    const sentAt = ({ sent, arrivedAt }: Attempt) => sent?.at ?? arrivedAt!;
+    const [first, ...others] = group.toSorted((a, b) => sentAt(a) - sentAt(b));
     let before = first!;
     for (const attempt of others) {
       // Where its confirm can be seen, and was not: it was unconfirmed when its sender ended.

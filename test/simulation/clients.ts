@@ -2,6 +2,7 @@ import { DalgaError } from '../../src/errors.ts';
 import { hashJobKey, type JobKey, type JobRow } from '../../src/job/job.ts';
 import type { ScheduleRequest } from '../../src/job/plan.ts';
 import type { Answer, Change, Oracle, Plan } from '../oracle/oracle.ts';
+import type { Choices } from './choices.ts';
 import type { Instance } from './instance.ts';
 import type { MysqlServer } from './mysql-server.ts';
 import type { Row } from './tables.ts';
@@ -24,12 +25,7 @@ export type ClientsOptions = {
   readonly oracle: Oracle;
   readonly server: MysqlServer;
   readonly instances: readonly Instance[];
-  readonly jobs: number;
-  readonly routes: number;
-  /** ms between two changes, on average. */
-  readonly pause: number;
-  /** How many of the schedules begin at once, 0 to 1. */
-  readonly atOnce: number;
+  readonly choices: Pick<Choices, 'jobs' | 'routes' | 'changePause' | 'atOnce'>;
   /** Unix ms: from here on what a change ended, whose outcome was not known, must not be sent any more. */
   readonly settledAt: number;
 };
@@ -44,8 +40,9 @@ export class Clients {
 
   constructor(options: ClientsOptions) {
     this.#options = options;
-    this.jobs = Array.from({ length: options.jobs }, (_, index) => {
-      const key = { routingKey: `route${index % options.routes}`, job: `job${index}` };
+    const { jobs, routes } = options.choices;
+    this.jobs = Array.from({ length: jobs }, (_, index) => {
+      const key = { routingKey: `route${index % routes}`, job: `job${index}` };
       const name = `${key.routingKey}/${key.job}`;
       return {
         ...{ key, name, keyHex: hashJobKey(key).toString('hex') },
@@ -55,11 +52,11 @@ export class Clients {
   }
 
   start(): void {
-    const { world, pause } = this.#options;
+    const { world, choices } = this.#options;
     const next = () => {
       if (this.#stopped) return;
       this.#act(world.pick(this.jobs));
-      world.after(world.random() * 2 * pause, next, true);
+      world.after(world.random() * 2 * choices.changePause, next, true);
     };
     // Most jobs are there from the beginning.
     for (const job of this.jobs) {
@@ -139,7 +136,7 @@ export class Clients {
       return { interval: { ms: job.stored.intervalMs, text: null } };
     }
     const soon = () => Math.floor(EPOCH + world.now + world.between(-3000, 8000));
-    if (world.chance(this.#options.atOnce)) {
+    if (world.chance(this.#options.choices.atOnce)) {
       return world.chance(0.5) ? { interval, immediate: true } : { oneOff: true, immediate: true };
     }
     const dice = world.random();
@@ -192,7 +189,7 @@ export class Clients {
       oracle.resolved(change, { result: 'stored', plan, created: true }, settledAt);
       job.stored = plan;
     }
-    world.event('client.resolved', `${job.name} ${commit === undefined ? 'not written' : 'written'}`);
+    world.event(`client.resolved ${commit === undefined ? 'not written' : 'written'}`, job.name);
     return true;
   }
 }

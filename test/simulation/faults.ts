@@ -1,5 +1,7 @@
 import type { Oracle, Span } from '../oracle/oracle.ts';
 import type { BrokerServer, RouteFault } from './broker.ts';
+import type { Choices } from './choices.ts';
+import type { FaultName } from './fault-names.ts';
 import type { Instance } from './instance.ts';
 import type { MysqlServer, StatementFault } from './mysql-server.ts';
 import { EPOCH, type World } from './world.ts';
@@ -10,13 +12,9 @@ export type FaultsOptions = {
   readonly server: MysqlServer;
   readonly broker: BrokerServer;
   readonly instances: readonly Instance[];
-  readonly routes: number;
-  /** ms by which all clocks step forwards, once; 0 for never. */
-  readonly step: number;
+  readonly choices: Choices;
   /** World time at which all faults are over. */
   readonly until: number;
-  /** ms between two faults, on average. */
-  readonly pause: number;
   /** How instances end and come back. */
   readonly supervise: {
     kill(instance: Instance, downtime: number): void;
@@ -27,7 +25,15 @@ export type FaultsOptions = {
 /** How long a bad route is felt after it has healed, ms: its backoff is 10 s at most. */
 const ROUTE_AFTERMATH = 13_000;
 
-const CRASH_POINTS = ['written', 'message', 'mysql.committed', 'client.answer', 'load.', 'confirmed'];
+/** What a line of the trace begins with at which a process is killed. */
+const CRASH_POINTS = {
+  'at a write': 'written',
+  'at a message': 'message',
+  'at a commit': 'mysql.committed',
+  'at an answer': 'client.answer',
+  'in a load': 'load.',
+} as const;
+type CrashPoint = keyof typeof CRASH_POINTS;
 
 /** What goes wrong in the safety phase: each run has a choice of its own of kinds. */
 export class Faults {
@@ -37,33 +43,29 @@ export class Faults {
   readonly #kinds: readonly (() => void)[];
   #statementFault = 0;
   #step: number;
-  loadBreaks = 0;
+  loadBreaks: number;
   #ends: (() => void)[] = [];
   #over = false;
 
   constructor(options: FaultsOptions) {
     this.#options = options;
-    const { world, server } = options;
-    this.#step = options.step;
+    const { world, server, choices } = options;
+    this.#step = choices.step;
+    this.loadBreaks = choices.loadBreaks;
     server.fault = ({ sql }) => this.#decide(sql);
     const all = this.#all();
-    const chosen = Object.keys(all).filter(() => world.chance(0.4));
-    if (chosen.length === 0) chosen.push('kill');
-    // In some runs it is mostly the moments round a change that matter.
-    if (world.chance(0.2)) for (let more = chosen.length; more > 0; more--) chosen.push('kill at');
-    this.#kinds = chosen.map((name) => () => {
+    this.#kinds = choices.faults.map((name) => () => {
       world.event(`fault.${name}`);
-      all[name]!();
+      all[name]();
     });
-    this.loadBreaks = world.chance(0.4) ? 0.3 : 0;
   }
 
   start(): void {
-    const { world, until, pause } = this.#options;
+    const { world, until, choices } = this.#options;
     const next = () => {
       if (this.#over || world.now > until - 1500) return;
       world.pick(this.#kinds)();
-      world.after(world.random() * 2 * pause, next, true);
+      world.after(world.random() * 2 * choices.faultPause, next, true);
     };
     world.after(world.between(1500, 3000), next, true);
   }
@@ -76,8 +78,8 @@ export class Faults {
     for (const end of this.#ends) end();
   }
 
-  #all(): Record<string, () => void> {
-    const { world, server, broker, instances, supervise, routes } = this.#options;
+  #all(): Record<FaultName, () => void> {
+    const { world, server, broker, instances, supervise, choices } = this.#options;
     const alive = () => instances.filter(({ process }) => process !== null);
     const some = (act: (instance: Instance) => void) => {
       const candidates = alive();
@@ -86,7 +88,11 @@ export class Faults {
     const downtime = () => (world.chance(0.5) ? world.between(5, 100) : world.between(100, 4000));
     return {
       kill: () => some((instance) => supervise.kill(instance, downtime())),
-      'kill at': () => this.#killAt(world.pick(CRASH_POINTS), downtime()),
+      'kill at a write': () => this.#kill('at a write', downtime()),
+      'kill at a message': () => this.#kill('at a message', downtime()),
+      'kill at a commit': () => this.#kill('at a commit', downtime()),
+      'kill at an answer': () => this.#kill('at an answer', downtime()),
+      'kill in a load': () => this.#kill('in a load', downtime()),
       stop: () => some((instance) => supervise.stop(instance, downtime())),
       freeze: () =>
         some((instance) => {
@@ -172,7 +178,7 @@ export class Faults {
         });
       },
       'bad route': () => {
-        const route = `route${world.whole(0, routes - 1)}`;
+        const route = `route${world.whole(0, choices.routes - 1)}`;
         broker.badRoutes.set(route, world.pick<RouteFault>(['nack', 'silent', 'unroutable']));
         this.#lasting('route', world.between(500, 8000), () => {
           const silent = broker.badRoutes.get(route) === 'silent';
@@ -209,17 +215,17 @@ export class Faults {
   }
 
   /** Kills at the very moment at which something of a kind happens next. */
-  #killAt(point: string, downtime: number): void {
+  #kill(point: CrashPoint, downtime: number): void {
     const { world, instances, supervise } = this.#options;
     const before = world.onTrace;
     world.onTrace = (line) => {
       before(line);
-      if (!line.startsWith(point)) return;
+      if (!line.startsWith(CRASH_POINTS[point])) return;
       world.onTrace = before;
       world.after(world.pick([0, 0, 0.05, 0.5, 3]), () => {
         const owner = instances.find(({ process }) => process?.tenure.ownerOrNull());
         if (owner === undefined || this.#over) return;
-        world.event(`fault.killed at ${point}`);
+        world.event(`fault.killed ${point}`);
         supervise.kill(owner, downtime);
       });
     };

@@ -35,7 +35,7 @@ export type InstanceOptions = {
   /** The probability that a load breaks off. */
   readonly loadBreaks: () => number;
   /** A scheduler has ended, however that came. */
-  readonly onSchedulerEnd: (instance: Instance, process: Process) => void;
+  readonly onSchedulerEnd: (process: Process) => void;
   /** The process has ended by itself. */
   readonly onFailed: (instance: Instance, reason: string) => void;
 };
@@ -136,7 +136,7 @@ export class Instance {
         thread.end();
         scope.after(1, () => client.fail({ name: 'Error', message: 'the scheduler thread has crashed' }));
       };
-      thread.onEnd(() => this.options.onSchedulerEnd(this, process));
+      thread.onEnd(() => this.options.onSchedulerEnd(process));
       process.trustedUntil = init.trustedUntil;
       let closed: (() => void) | null = null;
       thread.after(world.between(2, 60), () => {
@@ -204,6 +204,7 @@ export class Instance {
     return async (afterId) => {
       await new Promise<void>((resolve) => thread.after(world.between(1, 20), resolve));
       if (!reachable()) throw new Error('the simulated server cannot be reached');
+      world.trace('load.opened');
       const rows = rowsAfter(server.tables, afterId);
       const breaksAt = world.chance(loadBreaks()) ? world.whole(0, rows.length) : -1;
       const pause = world.chance(0.3) ? world.between(20, 400) : 1;

@@ -175,6 +175,7 @@ export class MysqlServer {
   }
 
   restart(): void {
+    if (this.up) return;
     this.up = true;
     // A server that was started anew gives the same numbers out again.
     this.#nextId = 10;

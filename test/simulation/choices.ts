@@ -1,0 +1,74 @@
+import { type Config, loadConfig } from '../../src/config.ts';
+import { FAULTS, type FaultName } from './fault-names.ts';
+import type { World } from './world.ts';
+
+/** What a run is like: each is drawn by its seed, so that some runs are full of one thing and free of another. */
+export type Choices = {
+  readonly instances: 1 | 2;
+  /** ms by which the wall clocks differ at most from the oracle's. */
+  readonly skew: number;
+  /** ms by which all clocks step forwards, once; 0 for never. */
+  readonly step: number;
+  /** The longest that a message between threads takes as a rule, ms. */
+  readonly portDelay: number;
+  /** How much slower MySQL is than usual. */
+  readonly mysqlLatency: number;
+  readonly jobs: number;
+  readonly routes: number;
+  /** ms between two changes, on average. */
+  readonly changePause: number;
+  /** How many of the schedules begin at once, 0 to 1. */
+  readonly atOnce: number;
+  /** ms */
+  readonly checkpointInterval: number;
+  /** ms */
+  readonly lease: number;
+  readonly withoutLease: Config['withoutLease'];
+  readonly publisherThreads: number;
+  readonly faults: readonly FaultName[];
+  /** ms between two faults, on average. */
+  readonly faultPause: number;
+  /** How many loads break off, 0 to 1. */
+  readonly loadBreaks: number;
+};
+
+export function choose(world: World, focus: Partial<Choices>): Choices {
+  const faults = FAULTS.filter(() => world.chance(0.35));
+  if (faults.length === 0) faults.push('kill');
+  const drawn: Choices = {
+    instances: world.chance(0.35) ? 2 : 1,
+    skew: world.chance(0.2) ? world.between(0, 20_000) : 0,
+    step: world.chance(0.08) ? world.between(61_000, 600_000) : 0,
+    portDelay: world.chance(0.25) ? 60 : 1.5,
+    mysqlLatency: world.chance(0.2) ? 8 : 1,
+    jobs: world.whole(8, 24),
+    routes: world.whole(2, 4),
+    changePause: world.pick([60, 200, 600]),
+    atOnce: world.pick([0.1, 0.1, 0.7]),
+    checkpointInterval: world.pick([100, 500, 500, 500, 1000]),
+    lease: world.pick([2000, 3000, 5000]),
+    withoutLease: world.chance(0.7) ? 'publish' : 'stop',
+    publisherThreads: world.pick([1, 2]),
+    faults,
+    faultPause: world.pick([400, 1200, 3000]),
+    loadBreaks: world.chance(0.4) ? 0.3 : 0,
+  };
+  return { ...drawn, ...focus };
+}
+
+const DEFAULTS = loadConfig({ env: {}, args: [] }).config;
+
+export function configOf(choices: Choices): Config {
+  const { lease, withoutLease, checkpointInterval, publisherThreads } = choices;
+  return {
+    http: DEFAULTS.http,
+    mysql: { host: 'sim', port: 3306, user: 'root', password: '', database: 'test', table: 'dalga' },
+    rabbitmq: { host: 'sim', port: 5672, user: 'guest', password: '', vhost: '/', exchange: '' },
+    createTableAtStart: false,
+    debug: false,
+    ...{ lease, withoutLease, checkpointInterval, publisherThreads },
+    stopTimeout: 8000,
+    misfireAfter: 60_000,
+    memoryLimit: 1_000_000_000,
+  };
+}

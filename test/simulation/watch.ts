@@ -1,0 +1,123 @@
+import type { Oracle } from '../oracle/oracle.ts';
+import type { Choices } from './choices.ts';
+import type { Faults } from './faults.ts';
+import type { Instance, Process } from './instance.ts';
+import type { MysqlServer } from './mysql-server.ts';
+import { EPOCH, type World } from './world.ts';
+
+export type WatchOptions = {
+  readonly world: World;
+  readonly oracle: Oracle;
+  readonly server: MysqlServer;
+  readonly instances: readonly Instance[];
+  readonly choices: Choices;
+  readonly faults: () => Faults;
+  readonly onProblem: (problem: string) => void;
+};
+
+/** How often it looks whether anything can be dispatched, ms. */
+const SAMPLE = 50;
+
+/** How long after a trouble with MySQL the first checkpoint may take, ms: pauses between attempts, and a deadline. */
+const CHECKPOINT_AFTERMATH = 3500;
+
+/** What any message between threads may take, ms. */
+const SLOWEST_PORT = 40;
+
+/** Watches from outside, and tells the oracle what was in the way, and what may come twice because of it. */
+export class Watch {
+  readonly #options: WatchOptions;
+  #hinderedSince: number | null = 0;
+  #takenOverAt = 0;
+  #epoch: unknown = 0;
+
+  constructor(options: WatchOptions) {
+    this.#options = options;
+    options.server.onCommit = () => this.#committed();
+  }
+
+  start(): void {
+    this.#sample();
+  }
+
+  end(): void {
+    this.#hindered(false);
+  }
+
+  schedulerEnded(process: Process): void {
+    const { world, oracle } = this.#options;
+    oracle.ownerEnded(Math.max(process.clock.now(), process.schedulerNow()));
+    if (this.#takenOverAt > process.loadingSince) {
+      // Another one had taken over meanwhile, and this one did not know.
+      oracle.staleOwner({ from: EPOCH + this.#takenOverAt, to: EPOCH + world.now });
+    }
+    // Of a clean stop nothing may come twice.
+    if (!process.stopping || process.scope.dead) this.mayRepeat(process);
+  }
+
+  /** What was confirmed since the last checkpoint that must have been written may come again. */
+  mayRepeat(process: Process): void {
+    const { world, oracle, choices, faults } = this.#options;
+    const { now } = world;
+    // The promise is for threads and a server that answer soon.
+    const slow = SLOWEST_PORT + (choices.portDelay > 2 ? choices.portDelay : 0) + 10 * choices.mysqlLatency;
+    const interval = choices.checkpointInterval + slow;
+    let from = now - interval;
+    const loaded = process.loadedAt ?? now;
+    if (loaded + interval + 200 >= from) from = Math.min(from, process.loadingSince);
+    for (let changed = true; changed; ) {
+      changed = false;
+      for (const span of faults().checkpointTroubles) {
+        if (span.from - interval >= from || span.to + CHECKPOINT_AFTERMATH < from) continue;
+        from = span.from - interval;
+        changed = true;
+      }
+    }
+    oracle.mayRepeat({ from: EPOCH + from, to: EPOCH + now });
+  }
+
+  /** A transaction took effect. */
+  #committed(): void {
+    const { world, server, instances, oracle, onProblem } = this.#options;
+    const { state } = server.tables;
+    world.trace(`mysql.committed ${state.batch} ${state.stamp} ${state.watermark}`);
+    if (state.epoch === this.#epoch) return;
+    this.#epoch = state.epoch;
+    world.event('lease.taken over', String(state.owner_address));
+    this.#takenOverAt = world.now;
+    for (const { process, name } of instances) {
+      if (process === null || process.scheduler === null || process.stopping) continue;
+      if (`${name}:34006` === state.owner_address) continue;
+      oracle.ownerEnded(Math.max(process.clock.now(), process.schedulerNow()));
+      world.event('lease.two owners');
+      // The lease is judged by MySQL's clock: when that steps forwards it ends early.
+      if (world.counts.has('clocks stepped') || process.trustedUntil === Number.POSITIVE_INFINITY) continue;
+      if (process.trustedUntil > world.now) {
+        onProblem(`lease: ${name} still trusted it for ${process.trustedUntil - world.now} ms`);
+      }
+    }
+  }
+
+  #sample(): void {
+    const { world, instances } = this.#options;
+    const ready = instances.some(({ process }) => {
+      if (process === null || process.scope.frozen) return false;
+      const { reasons } = process.tenure.readiness();
+      if (process.scheduler !== null && process.loadedAt === null && !('loading' in reasons)) {
+        process.loadedAt = world.now;
+      }
+      return !('ownership' in reasons || 'loading' in reasons || 'rabbitmq' in reasons);
+    });
+    this.#hindered(!ready);
+    world.after(SAMPLE, () => this.#sample());
+  }
+
+  #hindered(hindered: boolean): void {
+    const { world, oracle } = this.#options;
+    if (hindered) this.#hinderedSince ??= world.now - SAMPLE;
+    else if (this.#hinderedSince !== null) {
+      oracle.trouble({ from: EPOCH + this.#hinderedSince, to: EPOCH + world.now });
+      this.#hinderedSince = null;
+    }
+  }
+}
