@@ -1,0 +1,4 @@
+import t from 'tap';
+import { runSeeds } from './seeds.ts';
+
+t.test('500 runs from seed 1001', (t) => runSeeds(t, 1001, 500));
