@@ -17,6 +17,7 @@ export const FAULTS = [
   'mysql too many connections',
   'mysql statements fail',
   'mysql partition',
+  'mysql away in mid-commit',
   'mysql clock back',
   'broker crash',
   'broker cuts connections',

@@ -43,6 +43,7 @@ export class Faults {
   readonly #kinds: readonly (() => void)[];
   #statementFault = 0;
   #step: number;
+  #nextCommit: StatementFault | null = null;
   loadBreaks: number;
   #ends: (() => void)[] = [];
   #over = false;
@@ -146,6 +147,9 @@ export class Faults {
           instance.mysqlLink.cut();
           this.#lasting('checkpoint', world.between(200, 8000), () => instance.mysqlLink.mend());
         }),
+      'mysql away in mid-commit': () => {
+        this.#nextCommit = world.pick(['lost before', 'lost after', 'silent']);
+      },
       'mysql clock back': () => {
         server.clockOffset -= world.between(100, 20_000);
       },
@@ -179,12 +183,12 @@ export class Faults {
       },
       'bad route': () => {
         const route = `route${world.whole(0, choices.routes - 1)}`;
-        broker.badRoutes.set(route, world.pick<RouteFault>(['nack', 'silent', 'unroutable']));
+        const fault = world.pick<RouteFault>(['nack', 'silent', 'unroutable']);
+        broker.badRoutes.set(route, fault);
         this.#lasting('route', world.between(500, 8000), () => {
-          const silent = broker.badRoutes.get(route) === 'silent';
           broker.badRoutes.delete(route);
           // What was never confirmed is told only when the connection ends.
-          if (silent) broker.cutConnections('heals');
+          if (fault === 'silent') broker.cutConnections('heals');
         });
       },
       'clock drifts': () => {
@@ -273,7 +277,16 @@ export class Faults {
   }
 
   #decide(sql: string): StatementFault | null {
-    const { world } = this.#options;
+    const { world, server } = this.#options;
+    if (sql === 'COMMIT' && this.#nextCommit !== null && !this.#over) {
+      const fault = this.#nextCommit;
+      this.#nextCommit = null;
+      this.#lasting('checkpoint', world.between(200, 9000), () => server.restart());
+      world.after(world.between(8, 12) * server.latency, () => {
+        if (!this.#over) server.crash();
+      });
+      return fault;
+    }
     if (this.#statementFault === 0 || !world.chance(this.#statementFault)) return null;
     if (sql === 'COMMIT') return world.pick(['lost before', 'lost after', 'silent', 'slow', 'slow']);
     const inTransaction = /FOR UPDATE|^UPDATE|^INSERT INTO `dalga`|^DELETE FROM `dalga` /.test(sql);

@@ -1,45 +1,10 @@
 import type { SqlResult } from '../../src/database/session.ts';
 import type { Statement } from '../../src/database/statements.ts';
+import type { Link } from './link.ts';
 import type { Scope } from './scope.ts';
+import { sqlError } from './sql-error.ts';
 import { type Context, execute, isWrite, locksState, type Row, type Tables, writesState } from './tables.ts';
 import { EPOCH, type World } from './world.ts';
-
-/** The network between an instance and a server. While it is cut, what is sent waits, as TCP does. */
-export class Link {
-  readonly #world: World;
-  #cut = false;
-  #held: (() => void)[] = [];
-  readonly #lastAt = { up: 0, down: 0 };
-
-  constructor(world: World) {
-    this.#world = world;
-  }
-
-  get isCut(): boolean {
-    return this.#cut;
-  }
-
-  cut(): void {
-    this.#cut = true;
-  }
-
-  mend(): void {
-    this.#cut = false;
-    const held = this.#held;
-    this.#held = [];
-    for (const deliver of held) deliver();
-  }
-
-  /** @param way to the server or from it; each keeps its order */
-  send(way: 'up' | 'down', deliver: () => void): void {
-    const { now } = this.#world;
-    this.#lastAt[way] = Math.max(this.#lastAt[way], now + this.#world.between(0.05, 0.6));
-    this.#world.after(this.#lastAt[way] - now, () => {
-      if (this.#cut) this.#held.push(deliver);
-      else deliver();
-    });
-  }
-}
 
 /** What may go wrong with a statement. */
 export type StatementFault =
@@ -352,18 +317,6 @@ export class MysqlServer {
     else this.close(victim);
     answer(null, { rows: [], affectedRows: 0 });
   }
-}
-
-const MESSAGES: Readonly<Record<number, string>> = {
-  1040: 'Too many connections',
-  1094: 'Unknown thread id',
-  1205: 'Lock wait timeout exceeded; try restarting transaction',
-  1213: 'Deadlock found when trying to get lock; try restarting transaction',
-  1290: 'The MariaDB server is running with the --read-only option so it cannot execute this statement',
-};
-
-export function sqlError(errno: number): Error {
-  return Object.assign(new Error(MESSAGES[errno]), { errno, sqlState: 'HY000' });
 }
 
 /** What sessions belong to. */

@@ -1,7 +1,8 @@
 import type { SqlResult, SqlSession } from '../../src/database/session.ts';
 import { errnoOf, SessionLost, sessionEnds } from '../../src/database/sql-errors.ts';
 import { type Statement, sessionSettings } from '../../src/database/statements.ts';
-import { type Client, type Connection, type MysqlServer, sqlError } from './mysql-server.ts';
+import type { Client, Connection, MysqlServer } from './mysql-server.ts';
+import { sqlError } from './sql-error.ts';
 
 /** ms, as the owner's sessions have it. */
 const DEADLINE = 2000;
