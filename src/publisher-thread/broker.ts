@@ -7,6 +7,7 @@ import { abandonConnection, closeConnection, openConnection } from './connect.ts
 import { explainConnectionError } from './connection-error.ts';
 import { ExchangeLink } from './exchange-link.ts';
 import type { PublishChannel, Written } from './publish-channel.ts';
+import { Suspicions } from './suspicions.ts';
 
 /** ms */
 const FIRST_RECONNECT = 100;
@@ -18,8 +19,6 @@ const EXCHANGES_LIMIT = 256;
 /** ms */
 const IDLE_LIMIT = 600_000;
 const SWEEP_INTERVAL = 60_000;
-/** Jobs whose last message closed a channel; they are sent alone. The oldest is forgotten beyond this. */
-const CULPRITS_LIMIT = 1000;
 
 export type BrokerOptions = {
   readonly config: RabbitmqConfig;
@@ -37,7 +36,9 @@ export type BrokerOptions = {
 export class Broker {
   readonly #options: BrokerOptions;
   readonly #links = new Map<string, ExchangeLink>();
-  readonly #culprits = new Set<number>();
+  /** Monotonic ms. */
+  #trustedUntil = 0;
+  readonly #suspicions = new Suspicions();
   readonly #waiting = new Set<() => void>();
   #connection: ChannelModel | null = null;
   #reason: string | null = '';
@@ -63,9 +64,14 @@ export class Broker {
     return this.#link(exchange)?.channel() ?? null;
   }
 
-  /** Whether messages of this job closed a channel: those go alone. */
-  isCulprit(id: number): boolean {
-    return this.#culprits.size > 0 && this.#culprits.has(id);
+  /** A batch has come, with the time (monotonic ms) until which its owner may trust its lease. */
+  trust(until: number): void {
+    this.#trustedUntil = Math.max(this.#trustedUntil, until);
+  }
+
+  /** Whether messages of this job close channels, or may: those are to go by `quarantine`. */
+  isSuspect(id: number): boolean {
+    return this.#suspicions.has(id);
   }
 
   quarantine(exchange: string, written: Written): void {
@@ -111,6 +117,7 @@ export class Broker {
     if (this.#closed) return;
     this.#connection = connection;
     this.#failures = 0;
+    this.#suspicions.forgetSuspects();
     for (const link of this.#links.values()) link.connected();
     // The usual exchange is looked at, and its channel opened, before the first message needs it.
     void this.#link(this.#options.config.exchange)?.channel();
@@ -166,24 +173,15 @@ export class Broker {
       exchange,
       connection: () => this.#connection,
       onChanged: (usable, reason) => report({ type: 'exchange.changed', threadId, exchange, usable, reason }),
-      onJudged: ({ run, position }, guilty) => this.#judge(run.batch.ids[position]!, guilty),
+      onSuspected: (suspects) => {
+        for (const written of suspects) this.#suspicions.suspect(jobOf(written));
+      },
+      onJudged: (written, guilty) => this.#suspicions.judge(jobOf(written), guilty),
+      trustedUntil: () => this.#trustedUntil,
+      isCulprit: (written) => this.#suspicions.isCulprit(jobOf(written)),
     });
     this.#links.set(exchange, link);
     return link;
-  }
-
-  #judge(id: number, guilty: boolean): void {
-    if (!guilty) {
-      this.#culprits.delete(id);
-      return;
-    }
-    this.#culprits.add(id);
-    if (this.#culprits.size > CULPRITS_LIMIT) {
-      for (const oldest of this.#culprits) {
-        this.#culprits.delete(oldest);
-        break;
-      }
-    }
   }
 
   /** Closes the channels that were last used before then (monotonic ms). */
@@ -195,4 +193,8 @@ export class Broker {
       link.close();
     }
   }
+}
+
+function jobOf({ run, position }: Written): number {
+  return run.batch.ids[position]!;
 }

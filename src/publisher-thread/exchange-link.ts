@@ -4,7 +4,7 @@ import { backoff } from './backoff.ts';
 import { textOf } from './connection-error.ts';
 import { within } from './deadline.ts';
 import { checkExchange, isRefusal, METHOD_DEADLINE, probeExchange } from './exchange-check.ts';
-import { isolate } from './poison.ts';
+import { type Isolation, isolate } from './poison.ts';
 import { type ChannelEnd, PublishChannel, type Written } from './publish-channel.ts';
 
 /** ms */
@@ -15,8 +15,12 @@ export type ExchangeLinkOptions = {
   readonly exchange: string;
   readonly connection: () => ChannelModel | null;
   readonly onChanged: (usable: boolean, reason: string | null) => void;
-  /** A message was tried alone: whether the broker closes the channel for it. */
-  readonly onJudged: (written: Written, guilty: boolean) => void;
+  /** One of these closed the channel: until each is judged they are to come by `quarantine`. */
+  readonly onSuspected: (suspects: readonly Written[]) => void;
+  readonly onJudged: Isolation['onJudged'];
+  readonly trustedUntil: Isolation['trustedUntil'];
+  /** It is known to close channels. */
+  readonly isCulprit: (written: Written) => boolean;
 };
 
 /**
@@ -42,7 +46,9 @@ export class ExchangeLink {
   #timer: NodeJS.Timeout | null = null;
   #held = false;
   #stopped = false;
-  #isolating: Promise<void> = Promise.resolve();
+  /** Suspects that wait for their trial. */
+  #suspects: Written[] = [];
+  #trying = false;
 
   constructor(options: ExchangeLinkOptions) {
     this.#options = options;
@@ -79,9 +85,14 @@ export class ExchangeLink {
     this.#channel?.hold(held);
   }
 
-  /** Sends a message alone, which closed a channel before. Its outcome comes as any other's. */
+  /**
+   * Sends a message apart from the others, since it may be, or is, one that closes channels. Its outcome comes as any
+   * other's. Suspects never meet the channel of the others again: a culprit that is sent each second, say, would
+   * close it again and again before it is found.
+   */
   quarantine(written: Written): void {
-    this.#isolate([written]);
+    this.#suspects.push(written);
+    if (!this.#trying) void this.#trySuspects();
   }
 
   close(): void {
@@ -129,13 +140,29 @@ export class ExchangeLink {
       this.#refuse(error);
       return;
     }
-    this.#isolate(unconfirmed);
+    this.#options.onSuspected(unconfirmed);
+    for (const suspect of unconfirmed) this.quarantine(suspect);
   }
 
-  #isolate(suspects: readonly Written[]): void {
-    const { onJudged } = this.#options;
+  /** One trial after another, each of all that wait by then. */
+  async #trySuspects(): Promise<void> {
+    const { onJudged, trustedUntil, isCulprit } = this.#options;
     const open = (): Promise<PublishChannel | null> => this.#openChannel().catch(() => null);
-    this.#isolating = this.#isolating.then(() => isolate(suspects, { open, onJudged }));
+    const isolation = { open, onJudged, trustedUntil };
+    this.#trying = true;
+    while (this.#suspects.length > 0) {
+      // What is written in the same turn of the event loop comes along.
+      await new Promise((resolve) => setImmediate(resolve));
+      const suspects = this.#suspects;
+      this.#suspects = [];
+      const known = new Set(suspects.filter(isCulprit));
+      for (const culprit of known) await isolate([culprit], isolation);
+      await isolate(
+        suspects.filter((written) => !known.has(written)),
+        isolation,
+      );
+    }
+    this.#trying = false;
   }
 
   #refuse(error: Error): void {

@@ -1,22 +1,28 @@
 import { monotonicNow } from '../clock.ts';
 import { Outcome } from '../protocol/scheduler-publisher.ts';
-import { isRefusal, METHOD_DEADLINE } from './exchange-check.ts';
+import { isRefusal } from './exchange-check.ts';
 import type { PublishChannel, Written } from './publish-channel.ts';
 
-/** How long the broker may take to confirm what is sent again, ms. */
+/** How long the broker may take to look at what is sent again, and then to confirm it, ms. */
+const LOOK_DEADLINE = 10_000;
 const CONFIRM_DEADLINE = 10_000;
 
 export type Isolation = {
   /** A fresh channel; null when there is no connection. */
   readonly open: () => Promise<PublishChannel | null>;
-  /** A message was tried alone: whether the broker closes the channel for it. */
+  /**
+   * Monotonic ms. The trust of the batch that came last, whichever these are of: they were written in time, and a trial
+   * that is broken off would begin anew with the next message of the culprit, for ever if it takes longer than the trust.
+   */
+  readonly trustedUntil: () => number;
+  /** The broker has looked at the message: whether it closes the channel for it. */
   readonly onJudged: (written: Written, guilty: boolean) => void;
 };
 
 /**
- * Finds the message that closes channels: sends what was unconfirmed again in halves, each on a fresh channel and
- * confirmed before the next, until the culprit is alone. It is nacked and the others have their own outcomes.
- * Some of them can come twice, as after any loss of a channel.
+ * Finds the message that closes channels: sends what was unconfirmed again in halves, each on a fresh channel, until
+ * the culprit is alone. It is nacked and the others have their own outcomes. Some of them can come twice, as after any
+ * loss of a channel. What cannot be judged, since the connection or the trust in the lease is over, is lost.
  */
 export async function isolate(suspects: readonly Written[], isolation: Isolation): Promise<void> {
   if (suspects.length === 0) return;
@@ -26,9 +32,10 @@ export async function isolate(suspects: readonly Written[], isolation: Isolation
     await isolateHalf(suspects.slice(middle), isolation);
     return;
   }
-  const [culprit] = await sendAgain(suspects, isolation);
-  culprit?.run.settle(culprit.position, Outcome.nacked);
-  isolation.onJudged(suspects[0]!, culprit !== undefined);
+  for (const culprit of await sendAgain(suspects, isolation)) {
+    culprit.run.settle(culprit.position, Outcome.nacked);
+    isolation.onJudged(culprit, true);
+  }
 }
 
 async function isolateHalf(half: readonly Written[], isolation: Isolation): Promise<void> {
@@ -37,25 +44,32 @@ async function isolateHalf(half: readonly Written[], isolation: Isolation): Prom
   else await isolate(await sendAgain(half, isolation), isolation);
 }
 
-/** Resolves with what was unconfirmed when the broker closed the channel; all else has its outcome. */
+/** Resolves with what was unconfirmed when the broker closed the channel; all else has its outcome, or will have. */
 async function sendAgain(again: readonly Written[], isolation: Isolation): Promise<readonly Written[]> {
   const channel = await isolation.open();
   if (channel === null) {
     lose(again);
     return [];
   }
+  const sent: Written[] = [];
   let next = 0;
-  while (next < again.length && (await channel.turn(monotonicNow() + METHOD_DEADLINE))) {
+  while (next < again.length && (await channel.turn(monotonicNow() + LOOK_DEADLINE))) {
     for (let room = true; room && next < again.length; next++) {
       const { run, position } = again[next]!;
       const now = monotonicNow();
-      if (now > run.batch.trustedUntil) run.settle(position, Outcome.lost);
-      else room = channel.publish(run, position, now);
+      if (now > isolation.trustedUntil()) {
+        run.settle(position, Outcome.lost);
+      } else {
+        sent.push(again[next]!);
+        room = channel.publish(run, position, now);
+      }
     }
   }
-  const timer = setTimeout(() => channel.close(), CONFIRM_DEADLINE);
-  await channel.emptied();
-  clearTimeout(timer);
+  if (next === again.length && (await channel.passed(LOOK_DEADLINE))) {
+    for (const written of sent) isolation.onJudged(written, false);
+    void awaitConfirms(channel);
+    return [];
+  }
   channel.close();
   const { error, unconfirmed } = await channel.ended;
   // What follows the culprit may not have been written at all, and is as much a suspect as what was.
@@ -63,6 +77,15 @@ async function sendAgain(again: readonly Written[], isolation: Isolation): Promi
   if (error !== null && !isRefusal(error)) return rest;
   lose(rest);
   return [];
+}
+
+/** The confirms of what the broker has let pass may take their time, and hold up nobody. */
+async function awaitConfirms(channel: PublishChannel): Promise<void> {
+  const timer = setTimeout(() => channel.close(), CONFIRM_DEADLINE);
+  await channel.emptied();
+  clearTimeout(timer);
+  channel.close();
+  lose((await channel.ended).unconfirmed);
 }
 
 function lose(messages: readonly Written[]): void {

@@ -22,6 +22,7 @@ export type Publishing = {
 export async function publishBatch(batch: PublishBatch, publishing: Publishing): Promise<PublishAnswer> {
   const { broker, tag, threadId, late } = publishing;
   const run = new BatchRun(batch, tag, late);
+  broker.trust(batch.trustedUntil);
   await Promise.all(
     byExchange(batch).map(([exchange, positions]) => write(run, exchange, positions, broker)),
   );
@@ -62,7 +63,7 @@ async function write(
       const now = monotonicNow();
       if (now > trustedUntil) return;
       run.write(position, now);
-      if (broker.isCulprit(ids[position]!)) broker.quarantine(exchange, { run, position });
+      if (broker.isSuspect(ids[position]!)) broker.quarantine(exchange, { run, position });
       else room = channel.publish(run, position, now);
     }
   }

@@ -4,6 +4,7 @@ import { parseMessageId } from '../protocol/message-id.ts';
 import { Outcome } from '../protocol/scheduler-publisher.ts';
 import type { BatchRun } from './batch-run.ts';
 import { ConfirmWindow } from './confirm-window.ts';
+import { within } from './deadline.ts';
 import { propertiesOf } from './message.ts';
 
 /** A message that was written: its batch and its position there. */
@@ -114,6 +115,20 @@ export class PublishChannel {
     return new Promise((resolve) => {
       this.#onEmpty = resolve;
     });
+  }
+
+  /**
+   * Resolves with true once the broker has looked at all that was written and closed the channel for none of it,
+   * with false when it did, or does not answer within `patience` ms. It takes the methods of a channel in their
+   * order, so that the answer to one comes after it has seen all messages before; their confirms may come later.
+   */
+  async passed(patience: number): Promise<boolean> {
+    try {
+      await within(patience, 'a look at what was sent again', this.#channel.prefetch(0));
+      return true;
+    } catch {
+      return false;
+    }
   }
 
   close(): void {

@@ -1,4 +1,5 @@
 import t from 'tap';
+import { monotonicNow } from '../../src/clock.ts';
 import { Outcome } from '../../src/protocol/scheduler-publisher.ts';
 import { startProxy } from '../helpers/proxy.ts';
 import { testRabbitmq } from '../helpers/servers.ts';
@@ -157,4 +158,24 @@ t.test('of a batch with messages that close the channel only these are nacked', 
   };
   await last();
   t.equal(consumer.messages.filter(({ content }) => content.toString() === '500').length, 1);
+});
+
+t.test('a trial that takes longer than the trust in its batch goes on with that in the next', async (t) => {
+  const proxy = await startProxy(rabbit);
+  t.teardown(() => proxy.close());
+  const publisher = await connectedPublisher(configOf(rabbit, { port: proxy.port }), t.teardown);
+  const queue = rabbit.name();
+  await rabbit.consume(queue);
+  t.strictSame(await outcomesOf(publisher, makeBatch([{ routingKey: queue }])), [Outcome.confirmed]);
+  proxy.delay(200);
+  const messages = numbered(8, { routingKey: queue });
+  const poison = 5;
+  messages[poison]!.expiration = Number.POSITIVE_INFINITY;
+  // Each step of the trial takes several times the delay.
+  const first = outcomesOf(publisher, makeBatch(messages, { trustedUntil: monotonicNow() + 800 }));
+  const second = outcomesOf(publisher, makeBatch([{ routingKey: queue, id: 100 }]));
+  const outcomes = await first;
+  t.equal(outcomes[poison], Outcome.nacked);
+  t.equal(outcomes.filter((outcome) => outcome === Outcome.confirmed).length, messages.length - 1);
+  t.strictSame(await second, [Outcome.confirmed]);
 });
