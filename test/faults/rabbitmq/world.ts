@@ -51,7 +51,7 @@ export type Plan = {
 export class World {
   readonly url: string;
   process: DalgaProcess;
-  readonly oracle = new Oracle({ lateAfter: LATE_AFTER, clockTolerance: 100 });
+  readonly oracle = new Oracle({ lateAfter: LATE_AFTER, inFlight: LATE_AFTER, clockTolerance: 100 });
   readonly messages: Received[] = [];
   readonly consumer: SteadyConsumer;
   readonly #t: Test;
@@ -138,6 +138,18 @@ export class World {
       oracle?.answered(change, since.to, { result: 'stored', plan: { ...times, since }, created: true });
     });
     return jobs;
+  }
+
+  /** Cancels jobs that were scheduled with this routing key. */
+  async cancel(jobs: readonly string[], routingKey = this.#queue): Promise<void> {
+    await inParallel(jobs, 32, async (job) => {
+      const from = Date.now();
+      const change = this.oracle.asked(job, from, null);
+      const answer = await fetch(`${this.url}/jobs/${routingKey}/${job}`, { method: 'DELETE' });
+      if (answer.status !== 204) throw new Error(`DELETE ${job}: ${answer.status}`);
+      const to = Date.now();
+      this.oracle.answered(change, to, { result: 'deleted', since: { from, to } });
+    });
   }
 
   /**
