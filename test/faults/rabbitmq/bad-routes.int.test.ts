@@ -105,7 +105,6 @@ t.test('one route is refused, another is never confirmed, and 998 go on', { time
   await world.until('some of them', () => some >= 200);
   const killedAt = await world.killAndRestart(CHECKPOINT_AGE);
   await world.more(SAMPLE);
-  world.supersededSilently(Date.now());
   t.ok(killedAt - beganAt > 2 * CHECKPOINT_AGE, 'the routes had been bad for much longer');
 
   // They heal.
@@ -120,6 +119,9 @@ t.test('one route is refused, another is never confirmed, and 998 go on', { time
     );
   await Promise.all(['full', 'silent', 'expired'].map(collect));
   await world.says(/^RabbitMQ takes messages with routing key "bad.full"/);
+  // A busy machine may take long to catch up after the start.
+  await world.more(2 * SAMPLE);
+  world.supersededSilently(Date.now());
   const { report } = await world.judge();
   t.comment(`the kill repeated ${report.counts.repeatedExcused} of the others`);
 
