@@ -70,6 +70,6 @@ function open(t: Parameters<typeof openScene>[0], breakage: string): Promise<Sce
   return openScene(t, {
     env: { DALGA_LEASE: '1s', TEST_BREAKAGE: breakage },
     program: PROGRAM,
-    oracle: { lateAfter: 30_000, inFlight: 200, inFlightReplaced: 1000 },
+    oracle: { lateAfter: 30_000, inFlight: 400, inFlightReplaced: 1000 },
   });
 }

@@ -1,4 +1,11 @@
-import { type Answer, Oracle, type OracleOptions, type Plan, type Report } from '../oracle/oracle.ts';
+import {
+  type Answer,
+  type Change,
+  Oracle,
+  type OracleOptions,
+  type Plan,
+  type Report,
+} from '../oracle/oracle.ts';
 import type { Asked, Journal, Result } from './api-writers.ts';
 import type { Arrival } from './recorder.ts';
 import type { SeedJob } from './seed-jobs.ts';
@@ -84,16 +91,50 @@ export class Account implements Journal {
     return [report.toString(), ...stories].join('\n');
   }
 
+  /**
+   * A one-off whose time was past runs with its stamp as its time, which only its message tells: the one in that span
+   * which no other schedule of the job has.
+   */
+  #learnStamps(job: string, changes: readonly Change[]): void {
+    const plans = changes.flatMap(({ answer }) =>
+      (answer.result === 'stored' || answer.result === 'unknown') && answer.plan !== null
+        ? [answer.plan]
+        : [],
+    );
+    for (const change of changes) {
+      const { answer } = change;
+      if (answer.result !== 'stored' || typeof answer.plan.firstRun === 'number') continue;
+      const { from, to } = answer.plan.firstRun;
+      const own = this.oracle.attempts
+        .get(job)
+        ?.find(
+          ({ scheduledAt: time }) => time >= from && time <= to && !plans.some((plan) => has(plan, time)),
+        );
+      if (own !== undefined)
+        change.answer = { ...answer, plan: { ...answer.plan, firstRun: own.scheduledAt } };
+    }
+  }
+
   /** Tells the oracle all that came, and asks for its judgement of every occurrence before `horizon` (Unix ms). */
   judge(arrivals: readonly Arrival[], horizon: number): Report {
     for (const { arrivedAt, ...message } of arrivals) {
       // A loaded broker hands over late: its count of missed runs tells of the time when a message was sent.
       const clock = Math.max(message.scheduledAt, arrivedAt - this.#brokerDelay);
       const sent = arrivedAt < message.scheduledAt ? null : { at: arrivedAt, clock };
-      this.oracle.arrived({ ...message, sent }, arrivedAt);
+      const attempt = this.oracle.attempted({ ...message, sent });
+      attempt.arrivedAt = arrivedAt;
+      // A broker confirms and hands over at about the same time; its confirm cannot be seen from here.
+      attempt.confirmedAt = arrivedAt;
     }
+    for (const [job, changes] of this.oracle.changes) this.#learnStamps(job, changes);
     return this.oracle.judge(horizon - 1 + this.oracle.options.lateAfter);
   }
+}
+
+/** Whether the schedule has this time, as far as its first run is known exactly. */
+function has({ intervalMs, firstRun }: Plan, time: number): boolean {
+  if (typeof firstRun !== 'number') return false;
+  return time === firstRun || (intervalMs > 0 && time > firstRun && (time - firstRun) % intervalMs === 0);
 }
 
 /** What the request makes of the job; null for a DELETE. Its stamp was given between sending and answer. */

@@ -4,6 +4,8 @@ import { decodeExceptions } from '../../src/job/exceptions.ts';
 /** What is durable of the progress. */
 export type DurableState = {
   readonly epoch: number;
+  /** Transactions of owners so far. */
+  readonly renewals: number;
   /** Unix ms. */
   readonly watermark: number;
   /** As `id.time`, both in base 36: a message_id without its tag. */
@@ -14,15 +16,14 @@ export type DurableState = {
 export async function readDurableState(connection: Connection, table = 'dalga'): Promise<DurableState> {
   await connection.query('START TRANSACTION');
   const [rows] = await connection.query({
-    sql: `SELECT epoch, watermark, exceptions FROM ${table}_state WHERE partition_id = 0 FOR UPDATE`,
+    sql: `SELECT epoch, renewals, watermark, exceptions FROM ${table}_state WHERE partition_id = 0 FOR UPDATE`,
     rowsAsArray: true,
   });
   await connection.query('ROLLBACK');
-  const [epoch, watermark, bytes] = (rows as unknown as [number, number, Buffer][])[0]!;
+  const [epoch, renewals, watermark, bytes] = (rows as unknown as [number, number, number, Buffer][])[0]!;
   const { ids, times } = decodeExceptions(bytes);
   return {
-    epoch,
-    watermark,
+    ...{ epoch, renewals, watermark },
     exceptions: new Set(Array.from(ids, (id, index) => `${id.toString(36)}.${times[index]!.toString(36)}`)),
   };
 }

@@ -1,5 +1,6 @@
 import type { Test } from 'tap';
 import { scrapeUntil } from '../../helpers/balance.ts';
+import { readDurableState } from '../../helpers/durable-state.ts';
 import { startProxy } from '../../helpers/proxy.ts';
 import { startRecorder } from '../../helpers/recorder.ts';
 import { freePort, type Scene } from '../../helpers/scene.ts';
@@ -68,7 +69,12 @@ export async function killedWhileTheBrokerIsAway(t: Test, scene: Scene): Promise
   proxy.refuse(true);
   proxy.cut();
   proxy.holdClient(false);
-  await durable(scene, ({ watermark }) => watermark > time);
+  const away = (samples: ReadonlyMap<string, number>) =>
+    samples.get('dalga_connections{server="rabbitmq"}') === 0;
+  await scrapeUntil(t, instance.url, away);
+  // A checkpoint was written since.
+  const { renewals } = await readDurableState(scene.database);
+  await durable(scene, (state) => state.watermark > time && state.renewals > renewals + 2);
   await kill(scene, instance);
 
   proxy.refuse(false);

@@ -6,18 +6,17 @@ import { freePort, type Scene } from '../../helpers/scene.ts';
 import type { Report } from '../../oracle/oracle.ts';
 import { ask, dueBy, durable, end, kill, often, once } from './scenario.ts';
 
-/** Jobs are deleted that are due one after another, while the scheduler takes a while to hear of it. */
+/** Jobs that run each second are deleted, and the scheduler takes a while to hear of it. */
 export async function deleted(t: Test, scene: Scene): Promise<Report> {
   const instance = scene.launch(await freePort(), { TEST_HOLD: 'changesShortly' });
   await instance.process.ready(instance.url);
   await dueBy(scene, await ask(scene, instance, 'ticker', often()));
-  const begun = Date.now();
-  const names = Array.from({ length: 40 }, (_, index) => `d${index}`);
-  await Promise.all(
-    names.map((job, index) => ask(scene, instance, job, { ...once(1500 + index * 50), intervalMs: 60_000 })),
-  );
+  // One of them is due in every 40 ms.
+  const names = Array.from({ length: 25 }, (_, index) => `d${index}`);
+  await Promise.all(names.map((job, index) => ask(scene, instance, job, often(1000 + index * 40))));
+  await scene.recorder.arrival(({ job }) => job === names.at(-1));
   await Promise.all(names.map((job) => ask(scene, instance, job, { op: 'delete' })));
-  await dueBy(scene, begun + 4500);
+  await dueBy(scene, Date.now() + 2500);
   return end(t, scene, instance);
 }
 
@@ -27,10 +26,12 @@ export async function cutWhileUnconfirmed(t: Test, scene: Scene): Promise<Report
   t.teardown(() => proxy.close());
   const instance = scene.launch(await freePort(), { DALGA_RABBITMQ_PORT: String(proxy.port) });
   await instance.process.ready(instance.url);
+  // It opens the channel.
+  await dueBy(scene, await ask(scene, instance, 'first', once(300)));
   proxy.holdClient(true);
   const time = await ask(scene, instance, 'unconfirmed', once(300));
   // The publisher has answered, with an outcome that is still to come.
-  await scrapeUntil(t, instance.url, (samples) => samples.get('dalga_lateness_seconds_count')! > 0);
+  await scrapeUntil(t, instance.url, (samples) => samples.get('dalga_lateness_seconds_count') === 2);
   proxy.cut();
   proxy.holdClient(false);
   await dueBy(scene, Math.max(time, await ask(scene, instance, 'ticker', often())));
