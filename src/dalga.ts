@@ -68,6 +68,7 @@ export function createDalga(config: Config, deps: DalgaDeps = {}): Dalga {
       });
       app = createApp({
         jobs,
+        clock,
         health: {
           alive: () => Promise.resolve(tenure?.alive() ?? true),
           readiness: () => tenure?.readiness() ?? { ready: false, reasons: { ownership: 'starting' } },

@@ -9,6 +9,7 @@ const catalogue = {
   malformed_request: { status: 400, title: 'The request cannot be read' },
   not_found: { status: 404, title: 'Not found' },
   method_not_allowed: { status: 405, title: 'The method is not allowed here' },
+  not_acceptable: { status: 406, title: 'What is asked for is not to be had' },
   request_timeout: { status: 408, title: 'The request took too long to arrive' },
   precondition_failed: { status: 412, title: 'The precondition does not hold' },
   body_too_large: { status: 413, title: 'The body is too large' },

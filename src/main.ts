@@ -1,13 +1,16 @@
 #!/usr/bin/env node
+import { isClientCommand, runClientCommand } from './cli/command.ts';
 import { systemTimers } from './clock.ts';
 import { runCommandLine } from './command-line.ts';
 import { redact } from './config.ts';
 import { version } from './version.ts';
 
 /** The program: the process's own things are taken here, and handed on. */
+const args = process.argv.slice(2);
+if (isClientCommand(args)) process.exit(await runClientCommand(args, process));
 const exitCode = await runCommandLine({
   env: process.env,
-  args: process.argv.slice(2),
+  args,
   version,
   stdout: (text) => process.stdout.write(text),
   stderr: (text) => process.stderr.write(text),

@@ -28,7 +28,7 @@ const places: readonly Place[] = [
   {
     name: 'main',
     pattern: /^(main|command-line)\.ts$/,
-    mayImport: [...below, ...threads, 'dalga'],
+    mayImport: [...below, ...threads, 'dalga', 'cli'],
   },
   { name: 'quickstart', pattern: /^quickstart\//, mayImport: ['config', 'errors', 'clock', 'version'] },
   { name: 'cli', pattern: /^cli\//, mayImport: ['config', 'errors', 'clock', 'version'] },

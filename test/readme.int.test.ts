@@ -55,7 +55,10 @@ t.test('the examples of the README, in their order', async (t) => {
       headers,
       ...(body === undefined ? {} : { body }),
     });
-    const text = await got.text();
+    const whole = await got.text();
+    // A line of NDJSON ends with a newline, a JSON document does not.
+    const ndjson = got.headers.get('content-type') === 'application/x-ndjson';
+    const text = ndjson ? whole.replace(/\n$/, '') : whole;
     const [, status, expected] = /^(\d+) ?(.*)$/.exec(answer)!;
     t.equal(got.status, Number(status), command);
     if (got.status >= 400) t.match(JSON.parse(text), JSON.parse(expected!), 'the problem');

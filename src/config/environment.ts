@@ -31,7 +31,8 @@ export function readEnvironment(env: Readonly<Record<string, string | undefined>
 export function unknownVariables(env: Readonly<Record<string, string | undefined>>): string[] {
   const warnings: string[] = [];
   for (const [name, value] of Object.entries(env)) {
-    if (!name.startsWith('DALGA_') || variables.includes(name)) continue;
+    // DALGA_URL is for the client's commands.
+    if (!name.startsWith('DALGA_') || name === 'DALGA_URL' || variables.includes(name)) continue;
     if (injected.test(name) || (/_PORT$/.test(name) && isInjectedAddress(value ?? ''))) continue;
     const meant = nearest(name, variables);
     warnings.push(

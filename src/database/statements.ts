@@ -91,6 +91,12 @@ export function jobStatements(tableName: string) {
       values: [afterId],
     }),
 
+    /** The same, so many of them. */
+    page: (afterId: number, count: number): Statement => ({
+      sql: `SELECT ${all} FROM ${table} WHERE id > ? ORDER BY id LIMIT ?`,
+      values: [afterId, count],
+    }),
+
     /** One row: how many jobs there are, and how many bytes their keys take. */
     measure: (): Statement => ({
       sql: `SELECT COUNT(*), CAST(COALESCE(SUM(LENGTH(routing_key) + LENGTH(job)), 0) AS SIGNED) FROM ${table}`,

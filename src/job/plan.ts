@@ -16,6 +16,11 @@ export type ScheduleRequest = {
   readonly firstRun?: number | undefined;
   readonly oneOff?: boolean | undefined;
   readonly immediate?: boolean | undefined;
+  /**
+   * False: `firstRun` is a phase that Dalga chose, and not one that the client asked for; then a later PUT without
+   * it keeps the phase. What an export tells, so that an import makes the same job.
+   */
+  readonly anchored?: false | undefined;
 };
 
 /** Refuses a PUT whose parameters do not make a schedule. A rule here does not depend on what is stored. */
@@ -38,7 +43,8 @@ export function checkCombination(request: ScheduleRequest): void {
   if (request.immediate === true && request.firstRun !== undefined) {
     throw invalid('first_run', 'and immediate=true exclude each other');
   }
-  if (request.oneOff === true && request.interval !== undefined && request.firstRun !== undefined) {
+  const both = request.interval !== undefined && request.firstRun !== undefined;
+  if (request.oneOff === true && both && request.anchored === undefined) {
     throw invalid('first_run', 'and interval exclude each other for a one_off job: both say when it runs');
   }
 }
@@ -73,7 +79,7 @@ export function planPost(stored: Schedule, request: ScheduleRequest, stamp: numb
 
 function plan(oneOff: boolean, request: ScheduleRequest, stamp: number): Schedule {
   const { interval, firstRun } = request;
-  const anchored = firstRun !== undefined;
+  const anchored = firstRun !== undefined && request.anchored === undefined;
   const start = request.immediate === true ? stamp : (firstRun ?? stamp + (interval?.ms ?? 0));
   if (oneOff) {
     return {
@@ -101,6 +107,7 @@ function isEqual(stored: Schedule, request: ScheduleRequest, stamp: number): boo
   if (stored.kind === 'one_off' && stored.firstRun <= stamp) return false;
   // In whatever words: every duration there is has a fixed length, so that 60 and PT1M are one schedule.
   if (stored.intervalMs !== (request.interval?.ms ?? null)) return false;
+  if (request.anchored === false) return !stored.anchored && stored.firstRun === request.firstRun;
   return stored.anchored ? stored.firstRun === request.firstRun : request.firstRun === undefined;
 }
 

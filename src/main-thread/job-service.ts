@@ -1,3 +1,4 @@
+import type { DalgaError } from '../errors.ts';
 import type { JobKey, JobRow } from '../job/job.ts';
 import type { ScheduleRequest } from '../job/plan.ts';
 
@@ -11,6 +12,12 @@ export type JobView = { readonly row: JobRow; readonly nextRun: number | null };
 export type JobService = {
   /** Creates or replaces. `onlyCreate`: rejects with precondition_failed when the job exists. */
   put(key: JobKey, request: ScheduleRequest, options: { onlyCreate: boolean }): Promise<PutResult>;
+  /** `put` for many jobs, each with its outcome. Rejects when this instance takes no writes now. */
+  putAll(
+    puts: readonly { readonly key: JobKey; readonly request: ScheduleRequest }[],
+  ): Promise<readonly ('created' | 'stored' | DalgaError)[]>;
+  /** All jobs, in pieces, in no order that a client may rely on. */
+  all(): AsyncIterable<readonly JobRow[]>;
   get(key: JobKey): Promise<JobView | null>;
   /** Null when there is no such job. */
   post(key: JobKey, request: ScheduleRequest): Promise<JobView | null>;

@@ -26,6 +26,15 @@ export function createJobs({ clock, reader, owner, ownerOrNull }: JobsOptions): 
       const { created, row } = await owner().coalescer.put(key, request, options);
       return { created, view: view(row) };
     },
+    async putAll(puts) {
+      return owner().coalescer.putAll(puts);
+    },
+    async *all() {
+      for await (const rows of reader.pages()) {
+        const coalescer = ownerOrNull()?.coalescer;
+        yield rows.filter(({ id, version }) => !coalescer?.isSettled(id, version));
+      }
+    },
     async get(key) {
       const row = await reader.read(key);
       if (row === null || ownerOrNull()?.coalescer.isSettled(row.id, row.version)) return null;

@@ -1,5 +1,6 @@
 import { type FastifyInstance, type FastifyRequest, fastify } from 'fastify';
 import type { Logger } from 'pino';
+import type { Clock } from '../../clock.ts';
 import type { HttpLimits } from '../../config.ts';
 import { DalgaError } from '../../errors.ts';
 import type { Health, JobService, Metrics } from '../job-service.ts';
@@ -11,6 +12,7 @@ import { readJobKey } from './job-key.ts';
 import { collectSchemas, serveDocument } from './openapi.ts';
 import { sendProblem, toRefusal } from './problem.ts';
 import { splitTarget } from './request-target.ts';
+import { addBulkRoutes } from './routes/bulk.ts';
 import { addHealthRoutes } from './routes/health.ts';
 import { addJobRoutes } from './routes/jobs.ts';
 import { addMetricsRoute } from './routes/metrics.ts';
@@ -20,6 +22,7 @@ const ANY_METHOD = 'DELETE, GET, HEAD, POST, PUT';
 
 export type AppOptions = {
   readonly jobs: JobService;
+  readonly clock: Clock;
   readonly health: Health;
   readonly metrics: Metrics;
   readonly limits: HttpLimits;
@@ -29,7 +32,15 @@ export type AppOptions = {
 };
 
 /** The HTTP API, not listening yet. Every refusal is a problem of the catalogue (RFC 9457). */
-export function createApp({ jobs, health, metrics, limits, logger, version }: AppOptions): FastifyInstance {
+export function createApp({
+  jobs,
+  clock,
+  health,
+  metrics,
+  limits,
+  logger,
+  version,
+}: AppOptions): FastifyInstance {
   const { bodyLimit, headerLimit, requestTimeout, keepAliveTimeout } = limits;
   const app: FastifyInstance = fastify({
     bodyLimit,
@@ -40,7 +51,8 @@ export function createApp({ jobs, health, metrics, limits, logger, version }: Ap
       // Node would answer a missing Host by itself, without a body.
       requireHostHeader: false,
     },
-    requestTimeout,
+    // A bulk load takes as long as it takes: see the hook below.
+    requestTimeout: 0,
     keepAliveTimeout,
     // Neither limit sees a client that does not read its answers, or that is gone without a word.
     connectionTimeout: requestTimeout + keepAliveTimeout,
@@ -76,6 +88,7 @@ export function createApp({ jobs, health, metrics, limits, logger, version }: Ap
     }
     // Fastify refuses a content type that it cannot read even where there is no content.
     if (headers['content-type'] !== undefined && !announcesBody(request)) delete headers['content-type'];
+    if (request.routeOptions.url !== '/jobs') limitBody(app, request, requestTimeout);
     if (!request.is404) return done();
     // Before the body is read: whatever it is, it is not looked at.
     const { error, allow } = refuseRoute(request, allowed);
@@ -110,11 +123,23 @@ export function createApp({ jobs, health, metrics, limits, logger, version }: Ap
     scope.setSerializerCompiler(() => JSON.stringify);
     await collectSchemas(scope, version);
     addJobRoutes(scope, jobs);
+    await addBulkRoutes(scope, { jobs, clock, lineLimit: bodyLimit });
     addHealthRoutes(scope, health);
     addMetricsRoute(scope, metrics);
     await serveDocument(scope);
   });
   return app;
+}
+
+/** Node's requestTimeout, for the requests that have one: its own would hold for all of them. */
+function limitBody(app: FastifyInstance, request: FastifyRequest, limit: number): void {
+  if (!announcesBody(request)) return;
+  const { raw } = request;
+  const timer = setTimeout(() => {
+    const error = Object.assign(new Error('Request timeout'), { code: 'ERR_HTTP_REQUEST_TIMEOUT' });
+    if (!raw.complete) app.server.emit('clientError', error, raw.socket);
+  }, limit).unref();
+  raw.once('close', () => clearTimeout(timer));
 }
 
 type Refusal = { readonly error: DalgaError; readonly allow?: string };

@@ -52,24 +52,25 @@ export function forEachBodyParameter(body: Body, visit: (name: string, value: un
   for (const [name, value] of Object.entries(parseObject(body.bytes))) visit(name, value);
 }
 
-function parseObject(bytes: Buffer): object {
+/** @param what as which a refusal names it. @throws DalgaError */
+export function parseObject(bytes: Buffer, what = 'the JSON body'): object {
   let text: string;
   try {
     text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch {
-    throw new DalgaError('malformed_request', 'the JSON body is not UTF-8');
+    throw new DalgaError('malformed_request', `${what} is not UTF-8`);
   }
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch (error) {
-    throw new DalgaError('malformed_request', `the body is not JSON: ${(error as Error).message}`);
-  }
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw new DalgaError(
       'malformed_request',
-      'the JSON body must be an object whose members are the parameters',
+      `${what === 'the JSON body' ? 'the body' : what} is not JSON: ${(error as Error).message}`,
     );
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new DalgaError('malformed_request', `${what} must be an object whose members are the parameters`);
   }
   const duplicate = findDuplicateKey(text);
   if (duplicate !== undefined) throw duplicateParameter(duplicate);

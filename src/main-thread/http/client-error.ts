@@ -23,7 +23,12 @@ export function answerClientError(
   // Node's own mark of the response that this socket waits for. Where the request of it has come whole, bytes
   // written now would be taken for its answer: it is answered, and nothing after it.
   const pending = (socket as Duplex & { _httpMessage?: ServerResponse | null })._httpMessage;
-  if (pending != null && (pending.req.complete || pending.headersSent)) {
+  if (pending?.headersSent && !pending.req.complete) {
+    // A bulk load is answered while its body comes, and that has broken off.
+    socket.destroy();
+    return;
+  }
+  if (pending?.req.complete) {
     pending.shouldKeepAlive = false;
     return;
   }

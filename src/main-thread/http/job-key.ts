@@ -17,10 +17,14 @@ export function readJobKey(path: string): JobKey {
 }
 
 function readSegment(segment: string, parameter: 'routing_key' | 'job', limit: number): string {
-  const rule = `it must have 1 to ${limit} bytes of UTF-8`;
-  if (segment === '') throw invalid(parameter, `is empty: ${rule}`);
   if (segment.includes('#')) throw invalid(parameter, 'contains a #, which must be written as %23');
-  const text = decodePercent(segment, parameter);
+  return checkName(decodePercent(segment, parameter), parameter, limit);
+}
+
+/** A name that can be a job's. @param limit bytes. @throws DalgaError */
+export function checkName(text: string, parameter: 'routing_key' | 'job', limit: number): string {
+  const rule = `it must have 1 to ${limit} bytes of UTF-8`;
+  if (text === '') throw invalid(parameter, `is empty: ${rule}`);
   // Clients and proxies take these for steps in the tree of paths, so such a job could not be reached reliably.
   if (text === '.' || text === '..') {
     throw invalid(

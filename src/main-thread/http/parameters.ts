@@ -35,6 +35,16 @@ export function readSchedule(method: string, query: string, body: Body | undefin
   return request;
 }
 
+/** Reads the parameters from the members of a JSON object. @throws DalgaError */
+export function readScheduleObject(
+  taker: string,
+  members: Readonly<Record<string, unknown>>,
+): ScheduleRequest {
+  const request: Mutable<ScheduleRequest> = {};
+  for (const [name, value] of Object.entries(members)) takeJson(request, known(taker, name), value);
+  return request;
+}
+
 /** Refuses every parameter: for GET and DELETE. @throws DalgaError */
 export function refuseParameters(method: string, query: string, body: Body | undefined): void {
   const refuse = (name: string) => {

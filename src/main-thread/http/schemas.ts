@@ -1,6 +1,7 @@
 import { DalgaError, type ErrorCode } from '../../errors.ts';
-import { INTERVAL_LIMIT, JOB_LIMIT, ROUTING_KEY_LIMIT } from '../../job/job.ts';
+import { JOB_LIMIT, ROUTING_KEY_LIMIT } from '../../job/job.ts';
 import { PROBLEM_TYPE } from './problem.ts';
+import { schedule } from './schedule-schema.ts';
 import { CODES } from './shared-schemas.ts';
 
 /*
@@ -27,47 +28,6 @@ const params = {
       description: `The job, which is also the message's body: 1 to ${JOB_LIMIT} bytes of UTF-8, percent-encoded (a slash as %2F); not "." or ".."`,
       examples: ['1234'],
     },
-  },
-};
-
-const seconds = {
-  type: 'integer',
-  minimum: 1,
-  maximum: INTERVAL_LIMIT,
-  description: 'Seconds',
-};
-
-const duration = {
-  type: 'string',
-  format: 'duration',
-  pattern: '^PT(?=\\d)(\\d+H)?(\\d+M)?(\\d+S)?$',
-  description: 'An ISO 8601 duration of hours, minutes and seconds',
-};
-
-const schedule = {
-  interval: {
-    anyOf: [seconds, duration],
-    description: `How often the job runs: 1 to ${INTERVAL_LIMIT} seconds, or an ISO 8601 duration of hours, minutes and seconds. For a one_off job: its delay.`,
-    examples: [60, 'PT5M'],
-  },
-  first_run: {
-    type: 'string',
-    format: 'date-time',
-    description:
-      'When the job runs first, and from where its interval counts: RFC 3339 with a zone, in the years 1970 to 9999, to the millisecond. In a query string or form a + is written as %2B. Also spelled first-run.',
-    examples: ['2030-01-31T12:00:00Z'],
-  },
-  one_off: {
-    type: 'boolean',
-    description:
-      'The job runs once and is removed. In a query string or form 1 and 0 work too. Also spelled one-off.',
-    examples: [true],
-  },
-  immediate: {
-    type: 'boolean',
-    description:
-      'The job runs at once, and then goes on at its interval; not together with first_run. In a query string or form 1 and 0 work too.',
-    examples: [true],
   },
 };
 
@@ -200,6 +160,36 @@ export const deleteJobSchema = {
   summary: 'Delete a job',
   params,
   response: { 204: { type: 'null', description: 'The job is deleted' }, ...problems(WRITE) },
+};
+
+const line = { $ref: 'JobLine#' };
+
+export const importJobsSchema = {
+  operationId: 'importJobs',
+  tags: ['jobs'],
+  summary: 'Create or replace many jobs',
+  description:
+    'A job a line, as NDJSON, of any length. Every valid line is stored, as by a PUT, whatever others are. The answer is NDJSON too: at most one line of progress a second while the body arrives, then a line for each refused line (the first 1,000), and last the totals. `complete` is false when the load ended early; what the totals count is stored all the same.',
+  body: { content: { 'application/x-ndjson': { schema: line } } },
+  response: {
+    200: {
+      description: 'Progress, what was refused, and the totals',
+      content: { 'application/x-ndjson': { schema: { $ref: 'ImportLine#' } } },
+    },
+    ...problems([...WRITE.filter((code) => code !== 'not_found'), 'insufficient_memory']),
+  },
+};
+
+export const exportJobsSchema = {
+  operationId: 'exportJobs',
+  tags: ['jobs'],
+  summary: 'Read all jobs',
+  description:
+    'A job a line, as NDJSON, in the form that POST takes: of an export an import makes the same jobs, with their phases. Jobs that change meanwhile may be in it as before or as after.',
+  response: {
+    200: { description: 'The jobs', content: { 'application/x-ndjson': { schema: line } } },
+    ...problems([...READ, 'not_acceptable']),
+  },
 };
 
 function status(value: string): object {

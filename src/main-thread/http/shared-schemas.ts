@@ -1,6 +1,7 @@
 import type { ErrorCode } from '../../errors.ts';
 import { INTERVAL_LIMIT } from '../../job/job.ts';
 import { problemType } from './problem.ts';
+import { schedule } from './schedule-schema.ts';
 
 /** When each code is answered, for the document. */
 export const CODES: Record<ErrorCode, string> = {
@@ -10,6 +11,7 @@ export const CODES: Record<ErrorCode, string> = {
   malformed_request: 'not HTTP, not JSON, or not percent-encoded as it must be',
   not_found: 'no such job, or no such path',
   method_not_allowed: 'the path exists, but not with this method; Allow names those that it takes',
+  not_acceptable: 'Accept names nothing that this call answers',
   request_timeout: 'the request did not arrive in time',
   precondition_failed: 'If-None-Match: * was given and the job exists',
   body_too_large: 'the body is beyond the limit',
@@ -85,6 +87,42 @@ export const sharedSchemas = [
         parameter: 'interval',
       },
     ],
+  },
+  {
+    $id: 'JobLine',
+    type: 'object',
+    description: 'A job as a line of NDJSON',
+    required: ['routing_key', 'job'],
+    properties: {
+      routing_key: { type: 'string', description: '1 to 255 bytes of UTF-8' },
+      job: { type: 'string', description: '1 to 20000 bytes of UTF-8' },
+      ...schedule,
+      anchored: {
+        type: 'boolean',
+        description:
+          'False in an export: first_run is a phase that Dalga chose, and a PUT without it keeps it',
+      },
+    },
+    additionalProperties: false,
+    examples: [{ routing_key: 'check_feed', job: '1234', interval: 60 }],
+  },
+  {
+    $id: 'ImportLine',
+    description:
+      'Progress (lines, stored, created, refused), a refusal (line, code, detail), or the totals (complete)',
+    type: 'object',
+    properties: {
+      complete: { type: 'boolean', description: 'Only in the last line: whether the whole body was read' },
+      lines: { type: 'integer' },
+      stored: { type: 'integer', description: 'Jobs that are stored as asked, created ones among them' },
+      created: { type: 'integer' },
+      refused: { type: 'integer' },
+      line: { type: 'integer', description: 'Number of the line that was refused, from 1' },
+      code: { type: 'string' },
+      parameter: { type: 'string' },
+      detail: { type: 'string' },
+    },
+    examples: [{ complete: true, lines: 1000000, stored: 999999, created: 999999, refused: 1 }],
   },
   {
     $id: 'Readiness',

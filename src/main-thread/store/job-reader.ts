@@ -1,6 +1,6 @@
 import { systemTimers, type Timers } from '../../clock.ts';
 import type { MysqlConfig } from '../../config.ts';
-import { decodeScheduleRow } from '../../database/job-row.ts';
+import { decodeJobRow, decodeScheduleRow } from '../../database/job-row.ts';
 import { type Connect, openSession, type SqlSession } from '../../database/session.ts';
 import { isLost } from '../../database/sql-errors.ts';
 import { jobStatements } from '../../database/statements.ts';
@@ -12,6 +12,8 @@ import { keyText, type NamedJob, nameJob } from './batch-plan.ts';
 export type JobReader = {
   /** Null when there is no such row. @throws DalgaError database_unavailable */
   read(key: JobKey): Promise<JobRow | null>;
+  /** All rows, over a connection of its own, a page at a time. @throws DalgaError database_unavailable */
+  pages(): AsyncGenerator<readonly JobRow[]>;
   close(): Promise<void>;
 };
 
@@ -30,6 +32,7 @@ const DEADLINE = 2_000;
 /** How long a question waits for its answer in all, ms: it may come while others wait for theirs. */
 const LONGEST_WAIT = 3_000;
 const KEYS_PER_STATEMENT = 500;
+const ROWS_PER_PAGE = 500;
 
 export function createJobReader(config: MysqlConfig, options: JobReaderOptions = {}): JobReader {
   return new CoalescingReader(config, options);
@@ -74,6 +77,24 @@ class CoalescingReader implements JobReader {
     return answered.finally(() => this.#timers.clear(timer));
   }
 
+  async *pages(): AsyncGenerator<readonly JobRow[]> {
+    let session: SqlSession | null = null;
+    try {
+      session = await this.#connect();
+      for (let afterId = 0; ; ) {
+        const { rows } = await session.run(this.#statements.page(afterId, ROWS_PER_PAGE));
+        if (rows.length === 0) return;
+        const page = rows.map(decodeJobRow);
+        afterId = page.at(-1)!.id;
+        yield page;
+      }
+    } catch (error) {
+      throw unreadable(error);
+    } finally {
+      await session?.close();
+    }
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
     await Promise.all(this.#busy);
@@ -112,13 +133,15 @@ class CoalescingReader implements JobReader {
           continue;
         }
         current?.destroy();
-        const reason = error instanceof Error ? error.message : String(error);
-        const failure = new DalgaError('database_unavailable', `MySQL cannot be read now: ${reason}`, {
-          cause: error,
-        });
+        const failure = unreadable(error);
         for (const { reject } of asked) reject(failure);
         return null;
       }
     }
   }
+}
+
+function unreadable(error: unknown): DalgaError {
+  const reason = error instanceof Error ? error.message : String(error);
+  return new DalgaError('database_unavailable', `MySQL cannot be read now: ${reason}`, { cause: error });
 }

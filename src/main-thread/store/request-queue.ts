@@ -28,13 +28,21 @@ const LONGEST_TRANSACTION = 200;
 /** No batch takes a request that has waited for longer, ms: it is refused, and was never sent. */
 const LONGEST_WAIT = 2_000;
 
-/** The requests that wait for a transaction, in the order in which they came. */
+/** The same for those of a bulk load, whose client has time, ms. */
+const LONGEST_BULK_WAIT = 10_000;
+
+/**
+ * The requests that wait for a transaction, in the order in which they came. Those of bulk loads wait apart: single
+ * requests go first, and a batch of a bulk load has its turn after each batch of those.
+ */
 export class RequestQueue {
   readonly #clock: Clock;
   readonly #timers: Timers;
   #waiting: Waiting[] = [];
   /** Parts of a batch that failed: each goes alone, before all others. */
   #parts: (readonly Waiting[])[] = [];
+  #bulk: (readonly Waiting[])[] = [];
+  #bulkTurn = false;
   #limit = LARGEST_BATCH;
   #timer: unknown = null;
 
@@ -44,7 +52,7 @@ export class RequestQueue {
   }
 
   get size(): number {
-    return this.#waiting.length + this.#parts.length;
+    return this.#waiting.length + this.#parts.length + this.#bulk.length;
   }
 
   add(request: WriteRequest): Promise<Answered> {
@@ -54,19 +62,53 @@ export class RequestQueue {
     });
   }
 
+  /** Requests of a bulk load. Resolves to what became of each, once that is known of all. */
+  addBulk(requests: readonly WriteRequest[]): Promise<readonly (Answered | DalgaError)[]> {
+    const at = this.#clock.monotonic();
+    return new Promise((resolve) => {
+      const outcomes: (Answered | DalgaError)[] = new Array(requests.length);
+      let open = requests.length;
+      const settle = (index: number, outcome: Answered | DalgaError): void => {
+        if (outcomes[index] !== undefined) return;
+        outcomes[index] = outcome;
+        if (--open === 0) resolve(outcomes);
+      };
+      const waiting = requests.map((request, index) => ({
+        ...{ request, at },
+        resolve: (answered: Answered) => settle(index, answered),
+        reject: (error: DalgaError) => settle(index, error),
+      }));
+      if (waiting.length === 0) return resolve(outcomes);
+      this.#bulk.push(waiting);
+      this.#watch();
+    });
+  }
+
   /** The next batch: as many as fit, in count and bytes. */
   take(): readonly Waiting[] {
     const part = this.#parts.shift();
     if (part !== undefined) return part;
+    if (this.#bulk.length > 0 && (this.#bulkTurn || this.#waiting.length === 0)) {
+      this.#bulkTurn = false;
+      const [first, ...rest] = this.#bulk;
+      const count = this.#fitting(first!);
+      this.#bulk = count === first!.length ? rest : [first!.slice(count), ...rest];
+      return first!.slice(0, count);
+    }
+    this.#bulkTurn = true;
+    return this.#waiting.splice(0, this.#fitting(this.#waiting));
+  }
+
+  #fitting(waiting: readonly Waiting[]): number {
     let count = 0;
     let bytes = 0;
-    while (count < this.#waiting.length && count < this.#limit) {
-      const { named } = this.#waiting[count]!.request;
+    while (count < waiting.length && count < this.#limit) {
+      const { named } = waiting[count]!.request;
       bytes += named.routingKey.length + named.job.length + ROW_BYTES;
       if (count > 0 && bytes > BATCH_BYTES) break;
       count++;
     }
-    return this.#waiting.splice(0, count);
+    return count;
   }
 
   /** Puts a batch that failed back as two halves. */
@@ -81,9 +123,10 @@ export class RequestQueue {
   }
 
   refuseAll(error: DalgaError): void {
-    for (const part of this.#parts) this.refuse(part, error);
+    for (const part of [...this.#parts, ...this.#bulk]) this.refuse(part, error);
     this.refuse(this.#waiting, error);
     this.#parts = [];
+    this.#bulk = [];
     this.#waiting = [];
   }
 
@@ -100,28 +143,32 @@ export class RequestQueue {
     }
   }
 
-  /** One timer for the oldest request. */
+  /** One timer for the request whose time runs out first. */
   #watch(): void {
     if (this.#timer !== null) return;
-    const oldest = Math.min(this.#waiting[0]?.at ?? Infinity, this.#parts[0]?.[0]?.at ?? Infinity);
-    if (oldest === Infinity) return;
-    this.#timer = this.#timers.set(
-      () => {
-        this.#timer = null;
-        this.#expire();
-        this.#watch();
-      },
-      oldest + LONGEST_WAIT - this.#clock.monotonic(),
+    const first = Math.min(
+      (this.#waiting[0]?.at ?? Infinity) + LONGEST_WAIT,
+      (this.#parts[0]?.[0]?.at ?? Infinity) + LONGEST_WAIT,
+      (this.#bulk[0]?.[0]?.at ?? Infinity) + LONGEST_BULK_WAIT,
     );
+    if (first === Infinity) return;
+    this.#timer = this.#timers.set(() => {
+      this.#timer = null;
+      this.#expire();
+      this.#watch();
+    }, first - this.#clock.monotonic());
   }
 
   #expire(): void {
-    const limit = this.#clock.monotonic() - LONGEST_WAIT;
-    const isOld = ({ at }: Waiting) => at <= limit;
+    const now = this.#clock.monotonic();
+    const isOld = ({ at }: Waiting) => at <= now - LONGEST_WAIT;
+    const isOldBulk = ([first]: readonly Waiting[]) => first!.at <= now - LONGEST_BULK_WAIT;
     const error = new DalgaError('database_unavailable', 'MySQL has not taken the change in time');
     const fresh = this.#waiting.findIndex((waiting) => !isOld(waiting));
     this.refuse(this.#waiting.splice(0, fresh === -1 ? this.#waiting.length : fresh), error);
     this.refuse(this.#parts.filter((part) => part.every(isOld)).flat(), error);
     this.#parts = this.#parts.filter((part) => !part.every(isOld));
+    this.refuse(this.#bulk.filter(isOldBulk).flat(), error);
+    this.#bulk = this.#bulk.filter((part) => !isOldBulk(part));
   }
 }

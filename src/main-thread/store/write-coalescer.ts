@@ -12,6 +12,7 @@ import { type BatchPlan, keyText, nameJob, planBatch, type WriteAnswer } from '.
 import type { Decision, OwnerSession, StoreLog, Transaction } from './owner-session.ts';
 import { Fenced, isUncertain } from './owner-session.ts';
 import { RequestQueue, type Waiting } from './request-queue.ts';
+import { isUnavailable, outcomeUnknown, refusal, stopping, unexpected } from './request-refusals.ts';
 import { SettledDeletion } from './settled-deletion.ts';
 import { SettledJobs } from './settled-jobs.ts';
 import type { StampGate } from './watermark-gate.ts';
@@ -47,6 +48,13 @@ export type WriteCoalescer = {
   ): Promise<{ readonly created: boolean; readonly row: JobRow }>;
   /** Null when there is no such job. */
   post(key: JobKey, request: ScheduleRequest): Promise<JobRow | null>;
+  /**
+   * Writes for many jobs, as `put`. What is refused is told for each; single requests go before, so that it may take
+   * its time.
+   */
+  putAll(
+    puts: readonly { readonly key: JobKey; readonly request: ScheduleRequest }[],
+  ): Promise<readonly ('created' | 'stored' | DalgaError)[]>;
   /** The number of changes to wait for (0: none), null when there is no such job. */
   delete(key: JobKey): Promise<number | null>;
   /** One-off jobs that settled: they are absent from here on, and are deleted soon. */
@@ -94,6 +102,24 @@ class Coalescer implements WriteCoalescer {
     return { created: answer.created, row: answer.row };
   }
 
+  async putAll(puts: readonly { readonly key: JobKey; readonly request: ScheduleRequest }[]) {
+    if (this.#stopping) return puts.map(() => stopping());
+    const outcomes = this.#queue.addBulk(
+      puts.map(({ key, request }) => ({
+        op: 'put',
+        named: nameJob(key, hashJobKey(key)),
+        request,
+        onlyCreate: false,
+      })),
+    );
+    this.#pump();
+    return (await outcomes).map((outcome) => {
+      if (outcome instanceof DalgaError) return outcome;
+      if (outcome.answer.result !== 'stored') return unexpected();
+      return outcome.answer.created ? 'created' : 'stored';
+    });
+  }
+
   async post(key: JobKey, request: ScheduleRequest): Promise<JobRow | null> {
     const { answer } = await this.#enqueue(key, (named) => ({ op: 'post', named, request }));
     return answer.result === 'stored' ? answer.row : null;
@@ -122,7 +148,7 @@ class Coalescer implements WriteCoalescer {
   }
 
   #enqueue(key: JobKey, make: (named: ReturnType<typeof nameJob>) => Waiting['request']) {
-    if (this.#stopping) return Promise.reject(new DalgaError('stopping', 'this instance is stopping'));
+    if (this.#stopping) return Promise.reject(stopping());
     const request = make(nameJob(key, hashJobKey(key)));
     const answered = this.#queue.add(request);
     this.#pump();
@@ -280,28 +306,4 @@ class Coalescer implements WriteCoalescer {
       this.#pump();
     }, due - this.#options.clock.monotonic());
   }
-}
-
-function refusal(error: unknown): DalgaError {
-  if (error instanceof DalgaError) return error;
-  if (error instanceof Fenced) return new DalgaError('not_owner', 'another instance owns the table now');
-  if (isServerWide(error)) {
-    return new DalgaError('database_unavailable', `MySQL refuses to write: ${(error as Error).message}`);
-  }
-  return new DalgaError('internal', 'MySQL refused what the request wants to write', { cause: error });
-}
-
-function outcomeUnknown(): DalgaError {
-  return new DalgaError(
-    'outcome_unknown',
-    'the connection to MySQL was lost while the change was being stored',
-  );
-}
-
-function isUnavailable(error: unknown): boolean {
-  return error instanceof DalgaError && error.code === 'database_unavailable';
-}
-
-function unexpected(): DalgaError {
-  return new DalgaError('internal', 'a request got an answer that is not one of its own');
 }

@@ -22,6 +22,8 @@ export class FakeJobs implements JobService {
   readonly rows = new Map<string, JobRow>();
   /** What every call rejects with, when set. */
   failure: unknown;
+  /** What `putAll` tells of single jobs, by their names. */
+  readonly faults = new Map<string, DalgaError>();
   now = NOW;
 
   async put(key: JobKey, request: ScheduleRequest, { onlyCreate }: { onlyCreate: boolean }) {
@@ -40,6 +42,23 @@ export class FakeJobs implements JobService {
     };
     this.rows.set(JSON.stringify(key), row);
     return { created: stored === undefined, view: this.#view(row) };
+  }
+
+  async putAll(puts: readonly { key: JobKey; request: ScheduleRequest }[]) {
+    if (this.failure !== undefined) throw this.failure;
+    const outcomes: ('created' | 'stored' | DalgaError)[] = [];
+    for (const { key, request } of puts) {
+      const fault = this.faults.get(key.job);
+      if (fault !== undefined) outcomes.push(fault);
+      else
+        outcomes.push((await this.put(key, request, { onlyCreate: false })).created ? 'created' : 'stored');
+    }
+    return outcomes;
+  }
+
+  async *all(): AsyncGenerator<readonly JobRow[]> {
+    if (this.failure !== undefined) throw this.failure;
+    for (const row of this.rows.values()) yield [row];
   }
 
   async get(key: JobKey): Promise<JobView | null> {
@@ -114,6 +133,7 @@ export async function serve(t: Test, options: Partial<AppOptions> = {}): Promise
   const warnings: unknown[] = [];
   const app = createApp({
     jobs,
+    clock: { now: () => NOW, monotonic: () => performance.now() },
     health: { alive: async () => true, readiness: () => ({ ready: true, reasons: {} }) },
     metrics: { contentType: 'text/plain; version=0.0.4; charset=utf-8', text: async () => METRICS },
     limits: LIMITS,

@@ -74,10 +74,12 @@ t.test('the OpenAPI document', async (t) => {
   t.same(operations.sort(), [
     'DELETE /jobs/{routing_key}/{job}',
     'GET /healthz',
+    'GET /jobs',
     'GET /jobs/{routing_key}/{job}',
     'GET /metrics',
     'GET /openapi.json',
     'GET /readyz',
+    'POST /jobs',
     'POST /jobs/{routing_key}/{job}',
     'PUT /jobs/{routing_key}/{job}',
   ]);

@@ -1,0 +1,53 @@
+import { DalgaError } from '../../errors.ts';
+import { JOB_LIMIT, type JobKey, type JobRow, ROUTING_KEY_LIMIT } from '../../job/job.ts';
+import type { ScheduleRequest } from '../../job/plan.ts';
+import { parseObject } from './body.ts';
+import { checkName } from './job-key.ts';
+import { decodeUtf8, intervalOf } from './job-view.ts';
+import { readScheduleObject } from './parameters.ts';
+
+/** A job as a line of NDJSON has it: the members of a JSON body, and `routing_key`, `job` and `anchored`. */
+export type BulkJob = { readonly key: JobKey; readonly request: ScheduleRequest };
+
+/** Reads a line. @throws DalgaError that names the member and the rule */
+export function readBulkJob(bytes: Buffer): BulkJob {
+  const { routing_key, job, anchored, ...parameters } = parseObject(bytes, 'the line') as Record<
+    string,
+    unknown
+  >;
+  const key = {
+    routingKey: checkMember('routing_key', routing_key, ROUTING_KEY_LIMIT),
+    job: checkMember('job', job, JOB_LIMIT),
+  };
+  const request = readScheduleObject('a line', parameters);
+  if (anchored === undefined || anchored === true) return { key, request };
+  if (anchored !== false) throw invalid('anchored', 'must be true or false');
+  if (request.firstRun === undefined)
+    throw invalid('anchored', 'says of first_run who chose it, and goes with it');
+  return { key, request: { ...request, anchored } };
+}
+
+/** The line of which an import makes the same job. */
+export function formatBulkJob({ routingKey, job, schedule }: JobRow): string {
+  return JSON.stringify({
+    routing_key: decodeUtf8(routingKey),
+    job: decodeUtf8(job),
+    interval: schedule.intervalMs === null ? undefined : intervalOf(schedule),
+    first_run: new Date(schedule.firstRun).toISOString(),
+    // JSON.stringify leaves out what is undefined.
+    one_off: schedule.kind === 'one_off' ? true : undefined,
+    anchored: schedule.anchored ? undefined : false,
+  });
+}
+
+function checkMember(parameter: 'routing_key' | 'job', value: unknown, limit: number): string {
+  if (value === undefined) throw invalid(parameter, 'is required');
+  if (typeof value !== 'string') throw invalid(parameter, 'must be a string');
+  // A half of a surrogate pair has no UTF-8.
+  if (/\p{Surrogate}/u.test(value)) throw invalid(parameter, 'is not well-formed Unicode');
+  return checkName(value, parameter, limit);
+}
+
+function invalid(parameter: string, rule: string): DalgaError {
+  return new DalgaError('invalid_parameter', `${parameter} ${rule}`, { parameter });
+}

@@ -1,0 +1,100 @@
+import { once } from 'node:events';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { FastifyInstance, FastifyReply } from 'fastify';
+import type { Clock } from '../../../clock.ts';
+import { DalgaError } from '../../../errors.ts';
+import type { JobService } from '../../job-service.ts';
+import { announcesBody } from '../body.ts';
+import { importJobs } from '../bulk-import.ts';
+import { formatBulkJob } from '../bulk-job.ts';
+import { refuseParameters } from '../parameters.ts';
+import { splitTarget } from '../request-target.ts';
+import { exportJobsSchema, importJobsSchema } from '../schemas.ts';
+
+const PATH = '/jobs';
+export const NDJSON = 'application/x-ndjson';
+
+/** A body that stands still for this long is given up, ms. */
+const SILENCE_LIMIT = 60_000;
+
+export type BulkRoutesOptions = {
+  readonly jobs: JobService;
+  readonly clock: Clock;
+  /** Bytes of one line. */
+  readonly lineLimit: number;
+};
+
+/** Many jobs in one call, each a line of NDJSON: in by POST, out by GET. Both are streams of any length. */
+export async function addBulkRoutes(
+  app: FastifyInstance,
+  { jobs, clock, lineLimit }: BulkRoutesOptions,
+): Promise<void> {
+  await app.register(async (scope) => {
+    scope.removeAllContentTypeParsers();
+    scope.addContentTypeParser(NDJSON, (_request, body, done) => done(null, body));
+    scope.addContentTypeParser('*', (_request, _body, done) => done(notJobs()));
+
+    scope.post(PATH, { schema: importJobsSchema }, async (request, reply) => {
+      refuseParameters('POST', splitTarget(request.raw.url!).query, undefined);
+      const body = request.body as IncomingMessage | undefined;
+      const encoding = request.headers['content-encoding'] ?? 'identity';
+      if (body === undefined || !announcesBody(request) || encoding !== 'identity') throw notJobs();
+      // Whether it takes writes at all is told before anything is read.
+      await jobs.putAll([]);
+      const response = begin(reply);
+      request.raw.setTimeout(SILENCE_LIMIT, () => request.raw.destroy());
+      try {
+        await importJobs({
+          ...{ body, jobs, clock, lineLimit },
+          tell: (line) => {
+            if (!response.writableNeedDrain) response.write(`${line}\n`);
+          },
+          answer: (line) => response.write(`${line}\n`),
+        });
+        response.end();
+      } catch {
+        // The body broke off: nobody is there to be told.
+        response.destroy();
+      }
+    });
+
+    scope.get(PATH, { schema: exportJobsSchema, exposeHeadRoute: false }, async (request, reply) => {
+      refuseParameters('GET', splitTarget(request.raw.url!).query, undefined);
+      if (!/(^|[, ])(application\/x-ndjson|application\/\*|\*\/\*)/.test(request.headers.accept ?? '*/*')) {
+        throw new DalgaError('not_acceptable', `GET ${PATH} answers ${NDJSON}: send Accept: ${NDJSON}`);
+      }
+      const pages = jobs.all()[Symbol.asyncIterator]();
+      // What fails at once is told as any other refusal.
+      const first = await pages.next();
+      const response = begin(reply);
+      try {
+        for (let page = first; !page.done; page = await pages.next()) {
+          const room = response.write(page.value.map((row) => `${formatBulkJob(row)}\n`).join(''));
+          if (!room && !response.destroyed)
+            await Promise.race([once(response, 'drain'), once(response, 'close')]);
+          if (response.destroyed) break;
+        }
+        response.end();
+      } catch {
+        // A client must not take a part for the whole.
+        response.destroy();
+      } finally {
+        await pages.return?.(undefined);
+      }
+    });
+  });
+}
+
+function notJobs(): DalgaError {
+  return new DalgaError(
+    'unsupported_media_type',
+    `POST ${PATH} takes jobs as ${NDJSON}, a line each, without Content-Encoding`,
+  );
+}
+
+/** Takes the response from Fastify, which would wait for all of it. */
+function begin(reply: FastifyReply): ServerResponse {
+  reply.hijack();
+  reply.raw.writeHead(200, { 'content-type': NDJSON, 'cache-control': 'no-store' });
+  return reply.raw;
+}
