@@ -66,10 +66,31 @@ export function readAnswers(received: string, heads: readonly boolean[]): WireAn
     const bodiless = heads[answers.length] === true || status === '204' || status === '304';
     // Node's parser refuses what it could not read to the end: it does not know then that it was a HEAD.
     const anyway = received[at] === '{';
+    if (headers.get('transfer-encoding') === 'chunked' && !bodiless) {
+      const { body, end } = readChunks(received, at);
+      answers.push({ status: Number(status), headers, body });
+      at = end;
+      continue;
+    }
     const length = bodiless && !anyway ? 0 : Number(headers.get('content-length'));
     if (!(at + length <= received.length)) throw new Error(`an answer of ${status} is not whole: ${line}`);
     answers.push({ status: Number(status), headers, body: received.slice(at, at + length) });
     at += length;
   }
   return answers;
+}
+
+/** A body in chunks (RFC 9112, section 7.1), without extensions or trailers. @throws when it is not whole */
+function readChunks(received: string, from: number): { body: string; end: number } {
+  let body = '';
+  for (let at = from; ; ) {
+    const [line, size] = /^([0-9a-f]+)\r\n/i.exec(received.slice(at, at + 20)) ?? [];
+    if (line === undefined) throw new Error(`not a chunk: ${JSON.stringify(received.slice(at, at + 40))}`);
+    const start = at + line.length;
+    const end = start + Number.parseInt(size!, 16);
+    if (received.slice(end, end + 2) !== '\r\n') throw new Error('a chunk is not whole');
+    body += received.slice(start, end);
+    at = end + 2;
+    if (end === start) return { body, end: at };
+  }
 }
