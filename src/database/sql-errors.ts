@@ -153,7 +153,7 @@ function explain(error: unknown, { host, port, user, database, table }: MysqlCon
     case 'ETIMEDOUT':
     case 'EHOSTUNREACH':
     case 'ENETUNREACH':
-      return `it cannot be reached; check the network, or set DALGA_MYSQL_HOST and DALGA_MYSQL_PORT`;
+      return `it cannot be reached, or is no MySQL server; check the network, or set DALGA_MYSQL_HOST and DALGA_MYSQL_PORT`;
     case 'PROTOCOL_CONNECTION_LOST':
     case 'ECONNRESET':
       return `it closed the connection; check that MySQL (and not something else) listens on port ${port}`;

@@ -30,7 +30,7 @@ export function checkPut(request: ScheduleRequest): void {
     if (request.interval === undefined && request.firstRun === undefined && request.immediate !== true) {
       throw invalid(
         'first_run',
-        'a one_off job needs first_run, or an interval as its delay, or immediate=true',
+        'is required for a one_off job, or an interval as its delay, or immediate=true',
       );
     }
   } else if (request.interval === undefined) {

@@ -93,7 +93,7 @@ export const DEFINITIONS: readonly MetricDefinition[] = [
   ),
   counter(
     'occurrences_recovered',
-    'Occurrences that were unsettled at the last checkpoint before a start, and run again: they may be repeated',
+    'Occurrences that the last checkpoint before a start listed as unsettled, and that run again: some may be repeated',
     ({ scheduler }) => scheduler.recovered,
   ),
   counter(

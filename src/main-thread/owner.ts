@@ -197,7 +197,8 @@ export class Owner {
       await owned.session.release(last, Math.max(deadline, clock.monotonic() + LAST_WRITE));
     } catch (error) {
       released = false;
-      log.error({ err: error }, 'the last checkpoint could not be written');
+      const reason = error instanceof Error ? error.message : String(error);
+      log.error({ reason }, 'the last checkpoint could not be written');
     }
     // The publishers say goodbye to the broker meanwhile.
     if (stopped !== null) await this.#thread.terminate(GOODBYE);

@@ -6,7 +6,7 @@ import mysql from 'mysql2/promise';
 import { freePorts } from './free-port.ts';
 import { startOwned } from './owned-process.ts';
 import { findMysql } from './programs.ts';
-import { keptPassword, openLog, retryOnPortRace, waitUntilReady } from './server-start.ts';
+import { keptPassword, openLog, retryOnPortRace, waitForFolder, waitUntilReady } from './server-start.ts';
 
 export type PrivateMysqlOptions = {
   /** Holds the data, the log and the password. A second start with the same folder finds the data again. */
@@ -104,11 +104,12 @@ function writeInitFile(folder: string, password: string): string {
 
 async function startOnce(folder: string, options: PrivateMysqlOptions): Promise<PrivateMysql> {
   const port = options.port ?? (await freePorts(1))[0]!;
+  await waitForFolder(folder);
   const password = keptPassword(join(folder, 'password'));
   const logFile = join(folder, 'mysql.log');
   const output = openLog(logFile);
   const owned = await startOwned(
-    // The lock lives as long as the server: a second start waits for a first that is still stopping.
+    // The lock lives as long as the server.
     'flock',
     [
       ...['--no-fork', '--wait', '30', join(folder, 'lock'), programs().server],

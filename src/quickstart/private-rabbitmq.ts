@@ -6,7 +6,14 @@ import amqp from 'amqplib';
 import { freePorts } from './free-port.ts';
 import { type OwnedProcess, startOwned } from './owned-process.ts';
 import { findRabbitmq, type RabbitmqPrograms } from './programs.ts';
-import { keptPassword, openLog, retryOnPortRace, StartFailed, waitUntilReady } from './server-start.ts';
+import {
+  keptPassword,
+  openLog,
+  retryOnPortRace,
+  StartFailed,
+  waitForFolder,
+  waitUntilReady,
+} from './server-start.ts';
 
 export type PrivateRabbitmqOptions = {
   /** Holds the data, the logs, the cookie and the password. A second start with it finds the data again. */
@@ -124,6 +131,7 @@ async function startOnce(
   const ctlEnvironment = environment(folder, { amqp: port, distribution, epmd: epmdPort });
   const env = withInherited(ctlEnvironment);
   const logFile = join(folder, 'log', 'start.log');
+  await waitForFolder(folder);
   const output = openLog(logFile);
   let epmd: OwnedProcess | undefined;
   try {
@@ -137,7 +145,7 @@ async function startOnce(
     };
     await waitUntilReady({ name: 'epmd', owned: epmd, logFile, probe: epmdProbe, deadline: 20_000 });
     const owned = await startOwned(
-      // The lock lives as long as the broker: a second start waits for a first that is still stopping.
+      // The lock lives as long as the broker.
       'flock',
       ['--no-fork', '--wait', '30', join(folder, 'lock'), programs.server],
       { env, cwd: folder, output },

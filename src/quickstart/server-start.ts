@@ -1,12 +1,32 @@
+import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { existsSync, openSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import type { OwnedProcess } from './owned-process.ts';
 
 /** Opens a server's log anew. That of the start before is kept, since it may tell why there is another one. */
 export function openLog(logFile: string): number {
   if (existsSync(logFile)) renameSync(logFile, `${logFile}.1`);
   return openSync(logFile, 'w');
+}
+
+/** How long a server that is stopping may keep its folder, s. */
+const LOCK_WAIT = 30;
+
+/**
+ * Waits until no server has the folder any more, whose lock lives as long as it does.
+ *
+ * @throws when one goes on with it
+ */
+export async function waitForFolder(folder: string): Promise<void> {
+  try {
+    await promisify(execFile)('flock', ['--wait', String(LOCK_WAIT), join(folder, 'lock'), 'true']);
+  } catch (error) {
+    if ((error as { code?: unknown }).code !== 1) throw error;
+    throw new Error(`a server that runs already uses ${folder}: end its quickstart first`);
+  }
 }
 
 /** Something that was started here, as long as it is to run. */

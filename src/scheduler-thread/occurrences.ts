@@ -77,6 +77,7 @@ export class Occurrences {
     counts.superseded += turn.behind;
     let waiting = -1;
     let covered = false;
+    let unknown = 0;
     for (let flight = arena.flight.get(slot); flight !== -1; ) {
       const next = flights.nextOfJob.get(flight);
       const state = flights.state.get(flight);
@@ -88,6 +89,8 @@ export class Occurrences {
       } else if (state === FlightState.waiting) {
         waiting = flight;
       } else if (state === FlightState.sent) {
+        // Nobody knows yet whether it arrives: the later run stands for it, and for what it stood for.
+        unknown += 1 + flights.behind.get(flight);
         this.#makeVoid(flight, slot);
         counts.superseded++;
       }
@@ -103,9 +106,9 @@ export class Occurrences {
       if (arena.isOneOff(slot) && !arena.isSettled(slot) && !this.hasUnsettled(slot)) this.settleJob(slot);
       return -1;
     }
-    if (waiting === -1) return this.addFlight(slot, turn.time, turn.behind);
+    if (waiting === -1) return this.addFlight(slot, turn.time, turn.behind + unknown);
     counts.superseded++;
-    flights.behind.set(waiting, flights.behind.get(waiting) + 1 + turn.behind);
+    flights.behind.set(waiting, flights.behind.get(waiting) + 1 + turn.behind + unknown);
     flights.time.set(waiting, turn.time);
     return -1;
   }

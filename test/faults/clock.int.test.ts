@@ -79,7 +79,9 @@ function shifted(session: SqlSession, shift: { server: number }, onLook: () => v
       const result = await session.run(statement, deadline);
       if (!statement.sql.includes('UNIX_TIMESTAMP')) return result;
       onLook();
-      return { ...result, rows: result.rows.map(([count, time]) => [count, Number(time) + shift.server]) };
+      // The clock is the last column wherever it is read.
+      const rows = result.rows.map((row) => [...row.slice(0, -1), Number(row.at(-1)) + shift.server]);
+      return { ...result, rows };
     },
     destroy: () => session.destroy(),
     close: () => session.close(),

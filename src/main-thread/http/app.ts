@@ -1,4 +1,6 @@
-import { type FastifyInstance, type FastifyRequest, fastify } from 'fastify';
+import type { ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import { type FastifyInstance, type FastifyRequest, fastify, type onRequestHookHandler } from 'fastify';
 import type { Logger } from 'pino';
 import type { Clock } from '../../clock.ts';
 import type { HttpLimits } from '../../config.ts';
@@ -80,6 +82,8 @@ export function createApp({
     done();
   });
 
+  app.addHook('onRequest', oneAfterAnother());
+
   app.addHook('onRequest', (request, reply, done) => {
     if (stopping) return done(new DalgaError('stopping', 'Dalga is stopping'));
     const { headers } = request;
@@ -129,6 +133,20 @@ export function createApp({
     await serveDocument(scope);
   });
   return app;
+}
+
+/**
+ * Node begins pipelined requests at once; all but safe ones are to be carried out one after another (RFC 9112, section
+ * 9.3.2).
+ */
+function oneAfterAnother(): onRequestHookHandler {
+  const last = new WeakMap<Socket, ServerResponse>();
+  return ({ raw: { socket } }, { raw: response }, done) => {
+    const before = last.get(socket);
+    last.set(socket, response);
+    if (before === undefined || before.writableEnded || before.destroyed) return done();
+    before.once('close', () => done());
+  };
 }
 
 /** Node's requestTimeout, for the requests that have one: its own would hold for all of them. */

@@ -81,7 +81,7 @@ export function duplicateParameter(name: string): DalgaError {
   const shown = shorten(name);
   return new DalgaError(
     'duplicate_parameter',
-    `${shown} was given more than once: in the query string and the body together, a parameter may stand only once`,
+    `${shown} was given more than once: a parameter may stand only once, the query string and the body taken together`,
     { parameter: shown },
   );
 }

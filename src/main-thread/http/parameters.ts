@@ -112,7 +112,7 @@ function parseBoolean(name: Name, text: string): boolean {
 }
 
 function checkBoolean(name: Name, value: unknown): boolean {
-  if (typeof value !== 'boolean') throw invalid(name, 'must be true or false, not a string or a number');
+  if (typeof value !== 'boolean') throw invalid(name, 'must be true or false, without quotes');
   return value;
 }
 

@@ -113,7 +113,7 @@ export class TransactionSession implements OwnerSession {
       const giveUp = () => {
         this.#closed = true;
         this.#connection.destroy();
-        reject(unavailable(new Error('it did not answer in time')));
+        reject(new DalgaError('database_unavailable', 'MySQL was not back in time'));
       };
       timer = timers.set(giveUp, until + CLOSE_GRACE - clock.monotonic());
     });

@@ -119,3 +119,33 @@ t.test('Expect, and a client that goes away within its body', async (t) => {
   t.same(served.errors, [], 'nothing was logged as an error');
   t.same(served.jobs.calls, []);
 });
+
+t.test('pipelined requests are carried out one after another', async (t) => {
+  const { port, jobs } = await serve(t);
+  const put = jobs.put.bind(jobs);
+  let release = () => {};
+  const begun = new Promise<void>((resolve) => {
+    jobs.put = async (...asked) => {
+      resolve();
+      await new Promise<void>((go) => {
+        release = go;
+      });
+      return put(...asked);
+    };
+  });
+  const socket = connect({ host: '127.0.0.1', port });
+  const request = (method: string, query: string, header = '') =>
+    `${method} /jobs/k/j${query} HTTP/1.1\r\nHost: x\r\n${header}\r\n`;
+  socket.write(
+    request('PUT', '?interval=60') + request('GET', '') + request('DELETE', '', 'Connection: close\r\n'),
+  );
+  await begun;
+  t.same(jobs.calls, [], 'the GET waits for the PUT');
+  release();
+  let text = '';
+  for await (const data of socket) text += data;
+  t.same(
+    [...text.matchAll(/HTTP\/1\.1 (\d+)/g)].map(([, status]) => status),
+    ['201', '200', '204'],
+  );
+});

@@ -61,7 +61,7 @@ t.test('parameters', async (t) => {
     'first_run',
     /exclude each other/,
   ]);
-  cases.push([query('one_off=true'), 'invalid_parameter', 'first_run', /needs first_run/]);
+  cases.push([query('one_off=true'), 'invalid_parameter', 'first_run', /is required for a one_off job/]);
 
   const known = /is not known: PUT takes interval, first_run, one_off, immediate$/;
   const meant = (name: string) =>
