@@ -19,8 +19,7 @@ export type ExchangeLinkOptions = {
   readonly onSuspected: (suspects: readonly Written[]) => void;
   readonly onJudged: Isolation['onJudged'];
   readonly trustedUntil: Isolation['trustedUntil'];
-  /** It is known to close channels. */
-  readonly isCulprit: (written: Written) => boolean;
+  readonly isCulprit: Isolation['isCulprit'];
 };
 
 /**
@@ -148,7 +147,7 @@ export class ExchangeLink {
   async #trySuspects(): Promise<void> {
     const { onJudged, trustedUntil, isCulprit } = this.#options;
     const open = (): Promise<PublishChannel | null> => this.#openChannel().catch(() => null);
-    const isolation = { open, onJudged, trustedUntil };
+    const isolation = { open, onJudged, trustedUntil, isCulprit };
     this.#trying = true;
     while (this.#suspects.length > 0) {
       // What is written in the same turn of the event loop comes along.

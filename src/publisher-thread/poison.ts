@@ -15,6 +15,8 @@ export type Isolation = {
    * that is broken off would begin anew with the next message of the culprit, for ever if it takes longer than the trust.
    */
   readonly trustedUntil: () => number;
+  /** Messages of its job are known to close channels. */
+  readonly isCulprit: (written: Written) => boolean;
   /** The broker has looked at the message: whether it closes the channel for it. */
   readonly onJudged: (written: Written, guilty: boolean) => void;
 };
@@ -38,9 +40,12 @@ export async function isolate(suspects: readonly Written[], isolation: Isolation
   }
 }
 
-async function isolateHalf(half: readonly Written[], isolation: Isolation): Promise<void> {
+async function isolateHalf(all: readonly Written[], isolation: Isolation): Promise<void> {
+  // A job that was convicted meanwhile may have further messages here: each would close a channel more.
+  const half = all.filter((written) => !isolation.isCulprit(written));
+  for (const { run, position } of all.filter(isolation.isCulprit)) run.settle(position, Outcome.nacked);
   // Alone, it is judged by its own attempt.
-  if (half.length === 1) await isolate(half, isolation);
+  if (half.length <= 1) await isolate(half, isolation);
   else await isolate(await sendAgain(half, isolation), isolation);
 }
 

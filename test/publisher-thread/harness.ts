@@ -57,11 +57,11 @@ export function numbered(count: number, message: TestMessage): TestMessage[] {
 export class Reports {
   readonly all: PublisherReport[] = [];
   readonly #given = new Set<PublisherReport>();
-  #wake: (() => void) | null = null;
+  #waiting: (() => void)[] = [];
 
   readonly note = (report: PublisherReport): void => {
     this.all.push(report);
-    this.#wake?.();
+    for (const wake of this.#waiting.splice(0)) wake();
   };
 
   async next<Type extends PublisherReport['type']>(
@@ -100,7 +100,7 @@ export class Reports {
 
   #more(): Promise<void> {
     return new Promise((resolve) => {
-      this.#wake = resolve;
+      this.#waiting.push(resolve);
     });
   }
 }
