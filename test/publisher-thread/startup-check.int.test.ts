@@ -98,7 +98,7 @@ t.test('a publisher tells of a refused login, and tries again', async (t) => {
   t.teardown(() => publisher.close());
   t.match(await reports.next('connection.changed'), {
     connected: false,
-    fatal: true,
+    blocked: false,
     reason: /refuses the login/,
   });
 });
