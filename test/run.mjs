@@ -3,6 +3,7 @@
 //   npm test                            everything
 //   npm test -- --unit                  only tests that need no servers (*.test.ts, not *.int.test.ts)
 //   npm test -- test/job                only the tests in a folder, or one file
+//   npm test -- --faults                those of test/faults that want a machine to themselves, which are else left out
 //   npm test -- --grep=phase            anything else with dashes goes to tap
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
@@ -14,7 +15,8 @@ import { build, checkNode, installPackages, root, run } from '../src/quickstart/
 
 const args = process.argv.slice(2);
 const unitOnly = args.includes('--unit');
-const tapOptions = args.filter((arg) => arg.startsWith('-') && arg !== '--unit');
+const faults = args.includes('--faults');
+const tapOptions = args.filter((arg) => arg.startsWith('-') && !['--unit', '--faults'].includes(arg));
 const filters = args.filter((arg) => !arg.startsWith('-'));
 
 // Whatever ends this process ends the servers too; a signal must still let `finally` clean up.
@@ -24,6 +26,9 @@ const stop = new Promise((_, reject) => {
     process.once(signal, () => reject(new Error(`ended by ${signal}`)));
 });
 stop.catch(() => tap?.kill('SIGTERM'));
+
+/** They put a load on the program that a machine with other work does not hold, and judge what comes of it. */
+const ALONE = ['breakages', 'kill', 'standby', 'threads'];
 
 const folder = mkdtempSync(join(tmpdir(), 'dalga-test-'));
 let servers = [];
@@ -62,7 +67,8 @@ function testFiles() {
     .filter((name) => name.endsWith('.test.js') && !(unitOnly && name.includes('.int.')))
     .map((name) => join('dist', 'test', name))
     .sort();
-  if (filters.length === 0) return all;
+  const alone = ALONE.map((name) => join('dist', 'test', 'faults', `${name}.int.test.js`));
+  if (filters.length === 0) return all.filter((file) => alone.includes(file) === faults);
   const wanted = filters.map((filter) => {
     const path = relative(root, resolve(filter)).replace(/\.ts$/, '.js');
     return path.startsWith('dist') ? path : join('dist', path);
@@ -99,7 +105,7 @@ async function runTap(files, env) {
   // Not before the packages are there.
   const { Parser } = await import('tap-parser');
   const { follow } = await import('./report.mjs');
-  const options = ['--disable-coverage', '--timeout=300', '--jobs=2', '--reporter=tap'];
+  const options = ['--disable-coverage', '--timeout=300', `--jobs=${faults ? 1 : 2}`, '--reporter=tap'];
   tap = spawn(join(root, 'node_modules', '.bin', 'tap'), [...options, ...tapOptions, ...files], {
     cwd: root,
     env: { ...process.env, ...env },

@@ -72,7 +72,9 @@ t.test('kill -9, 25 times in a row, under load', { timeout: 280_000 }, async (t)
     // A change that is not acknowledged holds the watermark back: so do the commits of a slow machine. What does
     // not fit into the list of exceptions holds it back, too.
     const from = at - PROMISE - 3 * stall;
-    const whole = from < readyAt || durable.exceptions.size > FULL;
+    // So does a backlog: a catch-up run carries the latest of the times that it stands for, and the watermark stays
+    // at the earliest that is still to be taken.
+    const whole = from < readyAt || durable.exceptions.size > FULL || durable.watermark < from - 1000;
     account.crashed(whole ? Math.min(launchedAt, from) : from, goneAt);
     t.comment(
       `kill ${count}: ${at - launchedAt} ms after its start, ${whole ? 'while it loaded or caught up' : 'in its daily work'}`,
@@ -86,7 +88,7 @@ t.test('kill -9, 25 times in a row, under load', { timeout: 280_000 }, async (t)
   t.comment(account.tell(report));
   t.comment(tell(recorder.arrivals, kills));
   t.equal(report.count('lost'), 0, 'lost');
-  t.ok(report.ok, 'nothing else');
+  t.ok(report.ok, `nothing else: ${account.tell(report)}`);
   t.ok(report.counts.expected > 10_000);
   t.same(unneeded(recorder.arrivals, kills), [], 'what the durable watermark calls settled is not repeated');
 });
@@ -116,5 +118,5 @@ function tell(arrivals: readonly Arrival[], kills: readonly Kill[]): string {
     return Math.max(kill.at - before.arrivedAt, 0);
   });
   const within = (limit: number) => ages.filter((age) => age <= limit).length;
-  return `${ages.length} repeated; confirmed within ${PROMISE} ms before the kill: ${within(PROMISE)}, within 500 ms: ${within(500)}, within 1 s: ${within(1000)}, longest ${Math.max(0, ...ages)} ms`;
+  return `${ages.length} repeated; confirmed within ${PROMISE} ms before the kill: ${within(PROMISE)}, within 500 ms: ${within(500)}, within 1 s: ${within(1000)}, longest ${ages.reduce((longest, age) => Math.max(longest, age), 0)} ms`;
 }

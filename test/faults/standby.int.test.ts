@@ -96,7 +96,7 @@ t.test('an owner and a standby', { timeout: JOBS > 100_000 ? 1_200_000 : 280_000
   const report = await closeScene(t, scene, first);
   t.comment(account.tell(report));
   t.equal(report.count('lost'), 0, 'lost');
-  t.ok(report.ok, 'nothing else');
+  t.ok(report.ok, `nothing else: ${account.tell(report)}`);
   t.ok(report.counts.expected > 10_000);
 });
 

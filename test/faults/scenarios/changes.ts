@@ -8,7 +8,8 @@ import { ask, dueBy, durable, end, kill, often, once } from './scenario.ts';
 /** It is killed while the scheduler has not taken a change in, and the time of that has come. */
 export async function killedAfterAChange(t: Test, scene: Scene): Promise<Report> {
   const port = await freePort();
-  const instance = scene.launch(port, { TEST_HOLD: 'changes' });
+  // The next checkpoint comes with the next renewal, a fifth of the lease later: after its time, and within the hold.
+  const instance = scene.launch(port, { TEST_HOLD: 'changes', DALGA_LEASE: '5s' });
   await instance.process.ready(instance.url);
   const time = await ask(scene, instance, 'changed', once(300));
   // The broken one writes a watermark above it; the sound one only when it has run.
