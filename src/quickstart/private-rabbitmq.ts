@@ -105,6 +105,7 @@ function environment(folder: string, ports: Ports): Record<string, string> {
     RABBITMQ_CTL_DIST_PORT_MAX: '36671',
     RABBITMQ_CTL_ERL_ARGS: '-start_epmd false -kernel inet_dist_use_interface {127,0,0,1}',
     LANG: 'C.UTF-8', // the command line tools warn otherwise
+    ERL_CRASH_DUMP: join(folder, 'log', 'erl_crash.dump'), // of the tools too, else where they were called
     detached: '1', // makes the start script replace itself with the broker, so that its pid is the broker's
   };
 }
