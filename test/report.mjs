@@ -3,13 +3,13 @@
 /**
  * Adds up the assertions as tap's own summary does: those of the innermost tests, not the tests around them.
  * @param parser the tap-parser of one level of the stream
- * @param counts { passed, failed }, which grows
+ * @param counts { passed, failed, failures }, which grow; the failures are texts of several lines
  * @param path the names of the tests around this level, outermost (the file) first
  */
 export function follow(parser, counts, path = []) {
   let inner;
   parser.on('child', (child) => {
-    inner = { passed: 0, failed: 0 };
+    inner = { passed: 0, failed: 0, failures: counts.failures };
     follow(child, inner, [...path, child.name]);
   });
   parser.on('assert', (result) => {
@@ -21,7 +21,9 @@ export function follow(parser, counts, path = []) {
       // Also a test that failed although no assertion in it did: a crash, a time limit.
       if (!result.ok && own.failed === 0) {
         own.failed += 1;
-        showFailure([...path, result.name], result.diag);
+        const failure = describeFailure([...path, result.name], result.diag);
+        console.log(failure);
+        counts.failures.push(failure);
       }
     }
     counts.passed += own.passed;
@@ -45,11 +47,11 @@ function showFile(result, { passed, failed }) {
   console.log(`${result.ok ? '✓' : '✗'} ${source}: ${outcome}${time}`);
 }
 
-function showFailure(path, diagnostics) {
-  console.log(`✗ ${path.join(' > ')}`);
-  if (!diagnostics) return;
-  for (const [name, value] of Object.entries(diagnostics)) {
+function describeFailure(path, diagnostics) {
+  const lines = [`✗ ${path.join(' > ')}`];
+  for (const [name, value] of Object.entries(diagnostics ?? {})) {
     const text = typeof value === 'string' ? value : JSON.stringify(value);
-    console.log(`    ${name}: ${text.trimEnd().replaceAll('\n', '\n      ')}`);
+    lines.push(`    ${name}: ${text.trimEnd().replaceAll('\n', '\n      ')}`);
   }
+  return lines.join('\n');
 }

@@ -56,7 +56,9 @@ async function main() {
   const files = testFiles();
   if (files.length === 0) throw new Error(`no test matches ${args.join(' ') || 'test/**/*.test.ts'}`);
   const env = files.some((file) => file.includes('.int.')) ? await startServers() : {};
-  const { code, passed, failed } = await runTap(files, env);
+  const { code, passed, failed, failures } = await runTap(files, env);
+  // Again at the end: a log is read from there, and may be cut.
+  if (failures.length > 0) console.log(`\nWhat failed:\n${failures.join('\n')}\n`);
   console.log(`${passed} passed, ${failed} failed`);
   return code !== 0 ? code : failed > 0 || passed === 0 ? 1 : 0;
 }
@@ -111,7 +113,7 @@ async function runTap(files, env) {
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
-  const counts = { passed: 0, failed: 0 };
+  const counts = { passed: 0, failed: 0, failures: [] };
   const parser = new Parser();
   follow(parser, counts);
   tap.stdout.pipe(parser);
