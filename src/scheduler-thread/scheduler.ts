@@ -176,6 +176,7 @@ export class Scheduler {
   /** What main makes a checkpoint of. @param fresh of this very moment */
   progress(fresh = false): Progress {
     const { loading } = this.#intake;
+    if (!loading && this.#connected.size === 0) this.#holdDue();
     return {
       ...this.#report.read(this.#acknowledged, { loading, fresh }),
       settledCount: this.#occurrences.settledCount,
@@ -216,7 +217,7 @@ export class Scheduler {
     );
   }
 
-  /** What is due and will not be taken any more is listed too: else the watermark would stop before what ran. */
+  /** What is due and cannot be taken now is listed too: else the watermark would stop before what ran. */
   #holdDue(): void {
     const { queue, flights } = this.#occurrences;
     const now = this.#options.clock.now();

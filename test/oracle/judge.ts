@@ -120,8 +120,9 @@ class JobJudge {
     const [first, ...others] = group.toSorted((a, b) => sentAt(a) - sentAt(b));
     let before = first!;
     for (const attempt of others) {
-      // Where its confirm can be seen, and was not: it was unconfirmed when its sender ended.
-      const lost = before.failed !== null || (before.sent !== null && before.confirmedAt === null);
+      // Where its confirm can be seen, and was not, or not before this one was sent.
+      const confirmed = before.confirmedAt ?? Number.POSITIVE_INFINITY;
+      const lost = before.failed !== null || (before.sent !== null && confirmed > sentAt(attempt));
       const confirmedAt = before.confirmedAt ?? before.arrivedAt!;
       if (lost || within(this.#facts.repeatable, confirmedAt)) this.#report.counts.repeatedExcused++;
       else {

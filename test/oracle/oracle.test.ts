@@ -139,6 +139,22 @@ t.test('extras are counted, and excused where they may be', async (t) => {
   const lost = new Bench().put().came(10_000).came(10_000, 10_800);
   lost.oracle.attempts.get('job')![0]!.failed = { at: START + 10_500, clock: START + 10_500 };
   finds(t, lost.judge(15_000), [], 'its confirm was lost');
+  const confirmedLate = (confirmedAt: number) => {
+    const bench = new Bench().put();
+    for (const [sentAt, confirmed] of [
+      [10_000, confirmedAt],
+      [10_800, 10_805],
+    ] as const) {
+      const sent = { at: START + sentAt, clock: START + sentAt };
+      const message = { job: 'job', messageId: 'x', scheduledAt: START + 10_000, sent };
+      const attempt = bench.oracle.attempted(message);
+      attempt.arrivedAt = START + sentAt + 1;
+      attempt.confirmedAt = START + confirmed;
+    }
+    return bench.judge(15_000);
+  };
+  finds(t, confirmedLate(10_900), [], 'its confirm came after the second was sent');
+  finds(t, confirmedLate(10_700), [['repeated', 10_000]], 'its confirm came before');
 });
 
 t.test('early and late', async (t) => {

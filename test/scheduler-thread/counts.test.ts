@@ -109,7 +109,7 @@ t.test('the scheduler reports them', async (t) => {
   scheduler.load(intervalRow(2, 1000, NOW + 500));
   scheduler.finishLoad();
   await time.advance(500);
-  t.match(scheduler.progress().counters, { recovered: 1, dueNow: 2, connections: 0, jobs: 2 });
+  t.match(scheduler.progress().counters, { recovered: 1, heldBack: 2, dueNow: 0, connections: 0, jobs: 2 });
   scheduler.hear({ type: 'connection.changed', threadId: 1, connected: true, reason: null, blocked: false });
   await time.advance(0);
   scheduler.hear({ type: 'connection.changed', threadId: 1, connected: false, reason: 'low', blocked: true });

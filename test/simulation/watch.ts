@@ -103,7 +103,8 @@ export class Watch {
     const ready = instances.some(({ process }) => {
       if (process === null || process.scope.frozen) return false;
       const { reasons } = process.tenure.readiness();
-      if (process.scheduler !== null && process.loadedAt === null && !('loading' in reasons)) {
+      const isLoaded = process.scheduler !== null && !process.stopping && !('loading' in reasons);
+      if (isLoaded && process.loadedAt === null) {
         process.loadedAt = world.now;
       }
       return !('ownership' in reasons || 'loading' in reasons || 'rabbitmq' in reasons);
