@@ -176,7 +176,7 @@ export class Scheduler {
   /** What main makes a checkpoint of. @param fresh of this very moment */
   progress(fresh = false): Progress {
     const { loading } = this.#intake;
-    if (!loading && this.#connected.size === 0) this.#holdDue();
+    if (!loading && (this.#stopping || this.#connected.size === 0)) this.#holdDue();
     return {
       ...this.#report.read(this.#acknowledged, { loading, fresh }),
       settledCount: this.#occurrences.settledCount,
@@ -191,7 +191,6 @@ export class Scheduler {
     const loading = this.#intake.loading;
     this.#stopping = true;
     timers.clear(this.#timer);
-    this.#holdDue();
     if (this.#occurrences.flights.sent > 0) {
       await new Promise<void>((resolve) => {
         const timer = timers.set(resolve, deadline - clock.monotonic());
@@ -201,10 +200,11 @@ export class Scheduler {
         };
       });
     }
+    const progress = this.progress(true);
     const { sent, waiting } = this.#occurrences.flights;
     // Until the table is loaded the durable checkpoint stays as it is, and what ran meanwhile runs again.
     const unwritten = loading && this.#occurrences.settledCount > 0;
-    return { progress: this.progress(true), clean: sent === 0 && waiting <= EXCEPTIONS_LIMIT && !unwritten };
+    return { progress, clean: sent === 0 && waiting <= EXCEPTIONS_LIMIT && !unwritten };
   }
 
   #mayDispatch(): boolean {

@@ -211,6 +211,21 @@ t.test('the frontier', async (t) => {
     t.equal(scheduler.progress().frontier, NOW + 1001);
   });
 
+  t.test('passes what comes in while it stops, which is listed', async (t) => {
+    const { scheduler, time, held } = setUp({ answer: 'hold' });
+    scheduler.finishLoad();
+    scheduler.apply(1, [upsert(intervalRow(3, 60_000, NOW + 10))]);
+    await time.advance(50);
+    const stopped = scheduler.stop(time.monotonic() + 1000);
+    scheduler.apply(2, [upsert(intervalRow(4, 60_000, NOW + 20))]);
+    await held[0]!.answer([Outcome.confirmed]);
+    const { progress, clean } = await stopped;
+    t.ok(clean);
+    t.equal(progress.frontier, NOW + 51);
+    const { ids, times } = decodeExceptions(progress.exceptions);
+    t.same([[...ids], [...times]], [[4], [NOW + 20]]);
+  });
+
   t.test('holds where the list is full', async (t) => {
     const { scheduler, time, listed } = setUp({ answer: 'hold' });
     scheduler.finishLoad();

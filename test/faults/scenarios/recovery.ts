@@ -1,4 +1,5 @@
 import type { Test } from 'tap';
+import { EXCEPTIONS_LIMIT } from '../../../src/job/exceptions.ts';
 import { scrapeUntil } from '../../helpers/balance.ts';
 import { readDurableState } from '../../helpers/durable-state.ts';
 import { startProxy } from '../../helpers/proxy.ts';
@@ -8,22 +9,32 @@ import { testRabbitmq } from '../../helpers/servers.ts';
 import type { Report } from '../../oracle/oracle.ts';
 import { ask, dueBy, durable, end, kill, often, once } from './scenario.ts';
 
-/** It is killed while the watermark stands at a job that is due and cannot be sent, since the broker is away. */
+/**
+ * It is killed while the watermark stands at a job that is due: the broker is away, and the list of exceptions is full
+ * of those that were due just before.
+ */
 export async function killedWithADueJob(t: Test, scene: Scene): Promise<Report> {
   const proxy = await startProxy(scene.settings.rabbitmq);
   t.teardown(() => proxy.close());
   proxy.refuse(true);
   const port = await freePort();
   const env = { DALGA_RABBITMQ_PORT: String(proxy.port) };
+  const time = Date.now() + 8000;
+  const before = Array.from({ length: EXCEPTIONS_LIMIT }, (_, index) => ({
+    job: `before${index}`,
+    intervalMs: null,
+    firstRun: time - 1,
+  }));
+  await scene.seed([...before, { job: 'due', intervalMs: null, firstRun: time }]);
   const instance = scene.launch(port, env);
   await instance.process.logged('loaded');
-  const time = await ask(scene, instance, 'due', once(300));
-  await durable(scene, ({ watermark }) => watermark >= time);
+  await durable(scene, ({ exceptions }) => exceptions.size === EXCEPTIONS_LIMIT);
   await kill(scene, instance);
 
   proxy.refuse(false);
   const again = scene.launch(port, env);
   await again.process.ready(again.url);
+  await scrapeUntil(t, again.url, (samples) => samples.get('dalga_occurrences_held_back') === 0);
   await dueBy(scene, await ask(scene, again, 'ticker', often()));
   return end(t, scene, again);
 }
