@@ -40,7 +40,7 @@ function show(text) {
   if (text.trim() !== '') process.stdout.write(`  ${text.trimEnd()}\n`);
 }
 
-function showFile(result, { passed, failed }) {
+export function showFile(result, { passed, failed }) {
   const source = result.name.replace(/^dist\//, '').replace(/\.js$/, '.ts');
   const time = result.time === null ? '' : ` (${(result.time / 1000).toFixed(1)} s)`;
   const outcome = failed > 0 ? `${failed} of ${passed + failed} failed` : `${passed} passed`;

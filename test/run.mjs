@@ -1,13 +1,12 @@
 // `npm test`: sets a fresh machine up, checks, compiles, and runs the tests.
 //
 //   npm test                            everything
-//   npm test -- --unit                  only tests that need no servers (*.test.ts, not *.int.test.ts)
+//   npm test -- --unit                  only the quick ones: no servers (*.int.test.ts), no simulation of many seeds
 //   npm test -- test/job                only the tests in a folder, or one file
-//   npm test -- --faults                those of test/faults that want a machine to themselves, which are else left out
 //   npm test -- --grep=phase            anything else with dashes goes to tap
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { setPriority, tmpdir } from 'node:os';
 import { join, relative, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { step } from '../src/quickstart/progress.mjs';
@@ -15,20 +14,23 @@ import { build, checkNode, installPackages, root, run } from '../src/quickstart/
 
 const args = process.argv.slice(2);
 const unitOnly = args.includes('--unit');
-const faults = args.includes('--faults');
-const tapOptions = args.filter((arg) => arg.startsWith('-') && !['--unit', '--faults'].includes(arg));
+const tapOptions = args.filter((arg) => arg.startsWith('-') && arg !== '--unit');
 const filters = args.filter((arg) => !arg.startsWith('-'));
 
 // Whatever ends this process ends the servers too; a signal must still let `finally` clean up.
-let tap;
+const children = new Set();
 const stop = new Promise((_, reject) => {
   for (const signal of ['SIGINT', 'SIGTERM'])
     process.once(signal, () => reject(new Error(`ended by ${signal}`)));
 });
-stop.catch(() => tap?.kill('SIGTERM'));
+stop.catch(() => {
+  for (const child of children) child.kill('SIGTERM');
+});
 
-/** They put a load on the program that a machine with other work does not hold, and judge what comes of it. */
-const ALONE = ['breakages', 'kill', 'standby', 'threads'];
+/** Many seeds of the simulation: they need the processors, but no servers and no time of theirs. */
+const SIMULATION = /\/simulation\/(seeds-|breakages)/;
+/** They put a load on the program, and judge what comes of it: they want the machine to themselves. */
+const ALONE = /\/faults\/(breakages|kill|standby|threads)\./;
 
 const folder = mkdtempSync(join(tmpdir(), 'dalga-test-'));
 let servers = [];
@@ -56,21 +58,27 @@ async function main() {
   const files = testFiles();
   if (files.length === 0) throw new Error(`no test matches ${args.join(' ') || 'test/**/*.test.ts'}`);
   const env = files.some((file) => file.includes('.int.')) ? await startServers() : {};
-  const { code, passed, failed, failures } = await runTap(files, env);
+  const counts = { passed: 0, failed: 0, failures: [] };
+  const alone = files.filter((file) => ALONE.test(file));
+  const simulation = files.filter((file) => SIMULATION.test(file));
+  const others = files.filter((file) => !ALONE.test(file) && !SIMULATION.test(file));
+  const [code] = await Promise.all([runTap(others, env, counts, 2), runBeside(simulation, counts)]);
+  const codes = [code, await runTap(alone, env, counts, 1)];
+  const { passed, failed, failures } = counts;
   // Again at the end: a log is read from there, and may be cut.
   if (failures.length > 0) console.log(`\nWhat failed:\n${failures.join('\n')}\n`);
   console.log(`${passed} passed, ${failed} failed`);
-  return code !== 0 ? code : failed > 0 || passed === 0 ? 1 : 0;
+  return codes.find((code) => code !== 0) ?? (failed > 0 || passed === 0 ? 1 : 0);
 }
 
 /** The compiled tests, as paths relative to the checkout; filters may name sources or compiled files. */
 function testFiles() {
   const all = readdirSync(join(root, 'dist', 'test'), { recursive: true })
-    .filter((name) => name.endsWith('.test.js') && !(unitOnly && name.includes('.int.')))
     .map((name) => join('dist', 'test', name))
+    .filter((path) => path.endsWith('.test.js'))
+    .filter((path) => !unitOnly || !(path.includes('.int.') || SIMULATION.test(path)))
     .sort();
-  const alone = ALONE.map((name) => join('dist', 'test', 'faults', `${name}.int.test.js`));
-  if (filters.length === 0) return all.filter((file) => alone.includes(file) === faults);
+  if (filters.length === 0) return all;
   const wanted = filters.map((filter) => {
     const path = relative(root, resolve(filter)).replace(/\.ts$/, '.js');
     return path.startsWith('dist') ? path : join('dist', path);
@@ -102,23 +110,57 @@ async function startServers() {
   return { DALGA_TEST_MYSQL: JSON.stringify(mysql), DALGA_TEST_RABBITMQ: JSON.stringify(rabbitmq) };
 }
 
-/** Runs the files under tap, two at a time, and resolves with its exit code and what it counted. */
-async function runTap(files, env) {
+/** Runs the files under tap, some at a time, adds to the counts, and resolves with its exit code. */
+async function runTap(files, env, counts, jobs) {
+  if (files.length === 0) return 0;
+  const options = ['--disable-coverage', '--timeout=300', `--jobs=${jobs}`, '--reporter=tap'];
+  return runChild(join(root, 'node_modules', '.bin', 'tap'), [...options, ...tapOptions, ...files], {
+    env,
+    counts,
+  });
+}
+
+/**
+ * Runs the files one after another, each by itself (two taps at a time would be in each other's way), at the lowest
+ * priority: they take what the others leave, and delay none of them.
+ */
+async function runBeside(files, counts) {
+  const { showFile } = await import('./report.mjs');
+  for (const file of files) {
+    const own = { passed: 0, failed: 0, failures: counts.failures };
+    const begun = performance.now();
+    const code = await runChild(process.execPath, [file], { counts: own, path: [file], priority: 19 });
+    // Also a file that broke off.
+    if (code !== 0 && own.failed === 0) {
+      own.failed = 1;
+      counts.failures.push(`✗ ${file}: exit code ${code}`);
+    }
+    counts.passed += own.passed;
+    counts.failed += own.failed;
+    showFile({ name: file, ok: own.failed === 0, time: performance.now() - begun }, own);
+  }
+}
+
+/** Runs a program that prints TAP, follows it, and resolves with its exit code. */
+async function runChild(program, programArgs, { env = {}, counts, path = [], priority = 0 }) {
   // Not before the packages are there.
   const { Parser } = await import('tap-parser');
   const { follow } = await import('./report.mjs');
-  const options = ['--disable-coverage', '--timeout=300', `--jobs=${faults ? 1 : 2}`, '--reporter=tap'];
-  tap = spawn(join(root, 'node_modules', '.bin', 'tap'), [...options, ...tapOptions, ...files], {
+  const child = spawn(program, programArgs, {
     cwd: root,
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
-  const counts = { passed: 0, failed: 0, failures: [] };
+  children.add(child);
+  if (priority > 0 && child.pid !== undefined) setPriority(child.pid, priority);
   const parser = new Parser();
-  follow(parser, counts);
-  tap.stdout.pipe(parser);
+  follow(parser, counts, path);
+  child.stdout.pipe(parser);
   return new Promise((resolve, reject) => {
-    tap.once('error', reject);
-    tap.once('close', (code) => resolve({ code: code ?? 1, ...counts }));
+    child.once('error', reject);
+    child.once('close', (code) => {
+      children.delete(child);
+      resolve(code ?? 1);
+    });
   });
 }

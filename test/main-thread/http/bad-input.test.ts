@@ -76,9 +76,19 @@ async function withoutLeak(t: Test, served: Served, work: (share: number) => Pro
   await allClosed(served);
   served.jobs.rows.clear();
   served.jobs.calls.length = 0;
-  const after = await held();
+  const after = await heldAgain(before);
   t.ok(after.heap - before.heap < HEAP_GROWTH, growth(before, after));
   t.same(after.resources, before.resources, 'what keeps the process alive is as before');
+}
+
+/** What is held once it is as little as before, or for good: sockets and their buffers end in turns of their own. */
+async function heldAgain(before: Held): Promise<Held> {
+  let after = await held();
+  for (let look = 0; look < 40 && after.heap - before.heap >= HEAP_GROWTH; look++) {
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    after = await held();
+  }
+  return after;
 }
 
 function growth(before: Held, after: Held): string {
@@ -264,22 +274,22 @@ t.test('slow and half-open connections are ended, and others do not notice', asy
 
 t.test('a client that never reads its answers is ended, and costs little meanwhile', async (t) => {
   const served = await warm(t, { limits: IMPATIENT });
-  const before = await held();
-  const socket = connect(served.port, '127.0.0.1');
-  socket.on('error', () => {});
-  await once(socket, 'connect');
-  socket.pause();
   const request = 'GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n';
   let answered = 0;
   served.app.server.on('request', () => {
     answered++;
   });
-  socket.write(request.repeat(20_000));
-  await allClosed(served);
-  socket.destroy();
-  t.ok(answered < 5000, `${answered} of 20,000 requests were looked at`);
-  const after = await held();
-  t.ok(after.heap - before.heap < HEAP_GROWTH, growth(before, after));
+  await withoutLeak(t, served, async () => {
+    answered = 0;
+    const socket = connect(served.port, '127.0.0.1');
+    socket.on('error', () => {});
+    await once(socket, 'connect');
+    socket.pause();
+    socket.write(request.repeat(20_000));
+    await allClosed(served);
+    socket.destroy();
+    t.ok(answered < 5000, `${answered} of 20,000 requests were looked at`);
+  });
 });
 
 t.test('connections beyond the limit are closed, with one warning', async (t) => {
