@@ -108,6 +108,7 @@ t.test('an owner that ends leaves the last one of each job', async (t) => {
   };
   finds(t, crash(31_000), [], 'it had been superseded before');
   finds(t, crash(29_000), [['lost', 20_000]], 'it was the last one');
+  finds(t, crash(38_600), [['lost', 20_000]], 'the next one had been sent before');
 });
 
 t.test('a change cancels only what could not be sent before', async (t) => {
