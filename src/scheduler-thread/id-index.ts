@@ -8,6 +8,8 @@
  */
 const SEGMENTS = 1024;
 const FIRST_SIZE = 16;
+/** What every segment is until something is added to it. */
+const EMPTY = new Int32Array(FIRST_SIZE);
 
 export class IdIndex {
   readonly #idOf: (slot: number) => number;
@@ -17,7 +19,7 @@ export class IdIndex {
   /** @param idOf reads a slot's job id */
   constructor(idOf: (slot: number) => number) {
     this.#idOf = idOf;
-    for (let index = 0; index < SEGMENTS; index++) this.#tables.push(new Int32Array(FIRST_SIZE));
+    for (let index = 0; index < SEGMENTS; index++) this.#tables.push(EMPTY);
   }
 
   /** @returns the slot, or -1 */
@@ -36,6 +38,10 @@ export class IdIndex {
     const hash = hashOf(id);
     const segment = hash % SEGMENTS;
     let table = this.#tables[segment]!;
+    if (table === EMPTY) {
+      table = new Int32Array(FIRST_SIZE);
+      this.#tables[segment] = table;
+    }
     if (this.#counts[segment]! * 4 >= table.length * 3) table = this.#grow(segment);
     insert(table, hash, slot);
     this.#counts[segment]!++;

@@ -4,11 +4,14 @@
  * the same message_id. A ring over typed arrays, newest last.
  */
 const SIZE = 1 << 17;
+const FIRST_SIZE = 1 << 10;
 
 export class RecentRuns {
-  readonly #ids = new Float64Array(SIZE);
-  readonly #times = new Float64Array(SIZE);
-  readonly #settledAt = new Float64Array(SIZE);
+  /** Doubles until it is full at its last size; it wraps only there. */
+  #size = FIRST_SIZE;
+  #ids = new Float64Array(FIRST_SIZE);
+  #times = new Float64Array(FIRST_SIZE);
+  #settledAt = new Float64Array(FIRST_SIZE);
   #count = 0;
   /** Settled times never fall in the ring, though the clock may step back. */
   #latest = 0;
@@ -17,7 +20,8 @@ export class RecentRuns {
     null;
 
   add(id: number, time: number, now: number): void {
-    const place = this.#count++ & (SIZE - 1);
+    if (this.#count === this.#size && this.#size < SIZE) this.#grow();
+    const place = this.#count++ & (this.#size - 1);
     this.#ids[place] = id;
     this.#times[place] = time;
     this.#latest = Math.max(this.#latest, now);
@@ -34,9 +38,9 @@ export class RecentRuns {
     const index = this.#index;
     if (index !== null && index.count === this.#count && index.since <= since) return index.times;
     const times = new Map<number, number[]>();
-    const oldest = Math.max(0, this.#count - SIZE);
+    const oldest = Math.max(0, this.#count - this.#size);
     for (let entry = this.#count - 1; entry >= oldest; entry--) {
-      const place = entry & (SIZE - 1);
+      const place = entry & (this.#size - 1);
       // Nothing runs before its time, so what settled before `since` has a time before it.
       if (this.#settledAt[place]! < since) break;
       const id = this.#ids[place]!;
@@ -47,4 +51,17 @@ export class RecentRuns {
     this.#index = { since, count: this.#count, times };
     return times;
   }
+
+  #grow(): void {
+    this.#size *= 2;
+    this.#ids = grown(this.#ids, this.#size);
+    this.#times = grown(this.#times, this.#size);
+    this.#settledAt = grown(this.#settledAt, this.#size);
+  }
+}
+
+function grown(values: Float64Array, size: number): Float64Array<ArrayBuffer> {
+  const larger = new Float64Array(size);
+  larger.set(values);
+  return larger;
 }
