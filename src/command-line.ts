@@ -2,6 +2,7 @@ import type { Timers } from './clock.ts';
 import { helpText } from './config/describe.ts';
 import { type Config, ConfigError, type ConfigSources, loadConfig } from './config.ts';
 import { type PlainError, StartupError } from './errors.ts';
+import type { RepairLife, Report } from './main-thread/repair.ts';
 
 /** 0: done, or stopped with all settled or listed. */
 const DONE = 0;
@@ -35,17 +36,11 @@ export type CommandLine = ConfigSources & {
   readonly createService: (config: Config) => Promise<Service>;
   readonly createTables: (config: Config) => Promise<void>;
   /** Copies the original's table. */
-  readonly importTable: (config: Config, original: string, life: Life) => Promise<Report>;
+  readonly importTable: (config: Config, original: string, life: RepairLife) => Promise<Report>;
   /** @param time RFC 3339 */
-  readonly resetWatermark: (config: Config, time: string, life: Life) => Promise<Report>;
-  readonly renewTag: (config: Config, life: Life) => Promise<Report>;
+  readonly resetWatermark: (config: Config, time: string, life: RepairLife) => Promise<Report>;
+  readonly renewTag: (config: Config, life: RepairLife) => Promise<Report>;
 };
-
-/** `tell` shows a line at once; the signal ends the work before its end. */
-type Life = { readonly signal: AbortSignal; readonly tell: (line: string) => void };
-
-/** What a work on the table has to say at its end; `complete`: nothing was refused. */
-type Report = { readonly lines: readonly string[]; readonly complete: boolean };
 
 /** Does what the flags ask for. Resolves to the exit code when the process is to end. */
 export async function runCommandLine(commandLine: CommandLine): Promise<number> {
@@ -102,7 +97,7 @@ async function work(
   { onSignal, stdout }: CommandLine,
   tell: (lines: readonly string[]) => void,
   ended: string,
-  begin: (life: Life) => Promise<Report>,
+  begin: (life: RepairLife) => Promise<Report>,
 ): Promise<number> {
   const abort = new AbortController();
   const [signalledAgain, signalAgain] = milestone<number>();

@@ -4,7 +4,7 @@ import type { MysqlConfig } from '../config.ts';
 import { StartupError } from '../errors.ts';
 import type { JobRow } from '../job/job.ts';
 import { decodeJobRow } from './job-row.ts';
-import { connectionOptions, openSession } from './session.ts';
+import { COUNT_DEADLINE, connectionOptions, openSession } from './session.ts';
 import { SessionLost } from './sql-errors.ts';
 import { estimateJobs, jobStatements, type SqlValue } from './statements.ts';
 
@@ -25,9 +25,6 @@ export type JobStream = {
 
 /** A server that sends nothing for this long is taken for gone, ms: the login is part of it. */
 const SILENCE_LIMIT = 10_000;
-
-/** How long counting all jobs may take, ms. */
-const COUNT_DEADLINE = 600_000;
 
 /** Reads the jobs whose id is above `afterId` as one consistent snapshot, over a connection of its own. */
 export async function openJobStream(

@@ -42,6 +42,8 @@ export type SessionOptions = {
   readonly timers?: Timers;
 };
 
+/** How long counting all rows of a table may take, ms. */
+export const COUNT_DEADLINE = 600_000;
 const STATEMENT_DEADLINE = 5_000;
 const CONNECT_TIMEOUT = 5_000;
 /** ms */

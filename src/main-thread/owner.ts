@@ -179,7 +179,7 @@ export class Owner {
   async close(deadline: number): Promise<boolean> {
     const { clock, timers, log, owned } = this.#options;
     // While MySQL is away what has come cannot be answered well; the publishers need their time too.
-    await within(this.coalescer.stop(), (deadline - clock.monotonic()) / 2, timers);
+    await settledWithin(this.coalescer.stop(), (deadline - clock.monotonic()) / 2, timers);
     const left = Math.max(deadline - clock.monotonic(), 0);
     const stopped = await this.#thread.client.stop(deadline, left + LAST_REPORT_GRACE);
     this.#checkpoints.stop();
@@ -226,7 +226,7 @@ export class Owner {
 }
 
 /** Resolves when the promise does, or after so many ms. */
-function within(promise: Promise<unknown>, ms: number, timers: Timers): Promise<void> {
+function settledWithin(promise: Promise<unknown>, ms: number, timers: Timers): Promise<void> {
   return new Promise((resolve) => {
     const done = () => {
       timers.clear(timer);

@@ -1,7 +1,7 @@
 import { type Clock, SlewedClock, STEP_LIMIT, systemTimers } from '../clock.ts';
 import type { Config } from '../config.ts';
 import { newTag } from '../database/migrations.ts';
-import { openSession, type SqlSession } from '../database/session.ts';
+import { COUNT_DEADLINE, openSession, type SqlSession } from '../database/session.ts';
 import { explainConnectionError } from '../database/sql-errors.ts';
 import { stateStatements } from '../database/state-statements.ts';
 import { jobStatements } from '../database/statements.ts';
@@ -13,11 +13,10 @@ import { ownAlone } from './store/sole-ownership.ts';
 
 /** What an operator mends in a table that no instance owns. */
 
-/** How long counting the jobs may take, ms. */
-const COUNT_DEADLINE = 600_000;
-
 export type RepairConfig = Pick<Config, 'mysql' | 'lease' | 'withoutLease'>;
+/** `tell` shows a line at once; the signal ends the work before its end. */
 export type RepairLife = { readonly signal: AbortSignal; readonly tell: (line: string) => void };
+/** What a work on the table has to say at its end; `complete`: nothing was refused. */
 export type Report = { readonly lines: readonly string[]; readonly complete: boolean };
 
 /**

@@ -20,6 +20,7 @@ import type { MetricsData } from './metric-definitions.ts';
 import { Owner } from './owner.ts';
 import { type StartScheduler, startSchedulerThread } from './scheduler-client.ts';
 import { SchedulerTotals } from './scheduler-totals.ts';
+import { describeOwner } from './store/owned.ts';
 import { acquireOwnership, type Owned, type OwnerInfo } from './store/ownership.ts';
 
 /** How often the clock is compared with the wall clock, ms. */
@@ -228,7 +229,7 @@ export class Tenure {
   }
 
   #refusal(): DalgaError {
-    const name = this.#ownerElsewhere === null ? null : nameOf(this.#ownerElsewhere);
+    const name = this.#ownerElsewhere === null ? null : describeOwner(this.#ownerElsewhere);
     return refuseWrites(this.#state === 'owner' ? 'starting' : this.#state, name);
   }
 
@@ -307,8 +308,4 @@ function watermarkAhead(watermark: number, now: number, { mysql }: Config): Star
       `${formatTime(now)}: set the clock right, or, if the watermark is wrong, run dalga -reset-watermark TIME, ` +
       'from which on all is run again',
   );
-}
-
-function nameOf(owner: OwnerInfo): string {
-  return `${owner.host} at ${owner.address}`;
 }

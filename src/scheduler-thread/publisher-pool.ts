@@ -38,7 +38,8 @@ export type PublisherPool = {
   close(): Promise<void>;
 };
 
-const BATCHES_PER_THREAD = 16;
+/** Batches that a thread takes at a time. */
+export const BATCHES_PER_THREAD = 16;
 
 /** How long threads may take to say goodbye to the broker, ms. */
 const CLOSE_DEADLINE = 1000;

@@ -4,14 +4,13 @@ import { measureJobs, openJobStream } from '../database/job-stream.ts';
 import { createLog } from '../log.ts';
 import type { SchedulerInit } from '../protocol/main-scheduler.ts';
 import { typedPort } from '../protocol/typed-port.ts';
-import { createPublisherPool, publisherThreads } from './publisher-pool.ts';
+import { BATCHES_PER_THREAD, createPublisherPool, publisherThreads } from './publisher-pool.ts';
 import { SchedulerService } from './service.ts';
 
 /** The scheduler thread: its parts, put together. */
 const { init, port } = workerData as { init: SchedulerInit; port: MessagePort };
 const { config, tag } = init;
 const threads = publisherThreads(config.publisherThreads);
-const BATCHES_PER_THREAD = 16;
 
 new SchedulerService({
   init,
@@ -24,7 +23,6 @@ new SchedulerService({
     createPublisherPool({
       init: { rabbitmq: config.rabbitmq, tag, debug: config.debug },
       threads,
-      batchesPerThread: BATCHES_PER_THREAD,
       onReport: (report) => service.hear(report),
       onThreadLost: (threadId, error) => service.loseThread(threadId, error),
     }),

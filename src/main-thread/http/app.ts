@@ -92,7 +92,7 @@ export function createApp({
     }
     // Fastify refuses a content type that it cannot read even where there is no content.
     if (headers['content-type'] !== undefined && !announcesBody(request)) delete headers['content-type'];
-    if (request.routeOptions.url !== '/jobs') limitBody(app, request, requestTimeout);
+    if (!request.routeOptions.config.takesItsTime) limitBody(app, request, requestTimeout);
     if (!request.is404) return done();
     // Before the body is read: whatever it is, it is not looked at.
     const { error, allow } = refuseRoute(request, allowed);

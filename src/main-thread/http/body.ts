@@ -49,11 +49,11 @@ export function forEachBodyParameter(body: Body, visit: (name: string, value: un
     forEachPair(body.bytes.toString('latin1'), visit);
     return;
   }
-  for (const [name, value] of Object.entries(parseObject(body.bytes))) visit(name, value);
+  for (const [name, value] of Object.entries(parseObject(body.bytes, 'the body'))) visit(name, value);
 }
 
 /** @param what as which a refusal names it. @throws DalgaError */
-export function parseObject(bytes: Buffer, what = 'the JSON body'): object {
+export function parseObject(bytes: Buffer, what: string): object {
   let text: string;
   try {
     text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
@@ -64,10 +64,7 @@ export function parseObject(bytes: Buffer, what = 'the JSON body'): object {
   try {
     value = JSON.parse(text);
   } catch (error) {
-    throw new DalgaError(
-      'malformed_request',
-      `${what === 'the JSON body' ? 'the body' : what} is not JSON: ${(error as Error).message}`,
-    );
+    throw new DalgaError('malformed_request', `${what} is not JSON: ${(error as Error).message}`);
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw new DalgaError('malformed_request', `${what} must be an object whose members are the parameters`);

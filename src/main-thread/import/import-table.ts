@@ -8,7 +8,7 @@ import {
   originalStatements,
   parseOriginalTable,
 } from '../../database/original-table.ts';
-import { openSession, type SqlSession } from '../../database/session.ts';
+import { COUNT_DEADLINE, openSession, type SqlSession } from '../../database/session.ts';
 import { explainConnectionError } from '../../database/sql-errors.ts';
 import { stateStatements } from '../../database/state-statements.ts';
 import { jobStatements } from '../../database/statements.ts';
@@ -25,9 +25,6 @@ import { type Candidate, candidateOf, type ImportPlan, planImport } from './plan
 /** A batch is one transaction: few enough rows that it takes well under 200 ms, and one packet of the server's. */
 const BATCH_ROWS = 1_000;
 const BATCH_BYTES = 1_000_000;
-
-/** How long counting the original's rows may take, ms. */
-const COUNT_DEADLINE = 600_000;
 
 export type ImportOptions = {
   readonly config: Pick<Config, 'mysql' | 'lease' | 'withoutLease'>;

@@ -13,6 +13,11 @@ export type Instance = {
 /** What standbys and operators are told of an owner. */
 export type OwnerInfo = { readonly host: string; readonly address: string };
 
+/** How a person is told of an owner. */
+export function describeOwner({ host, address }: OwnerInfo): string {
+  return `${host} at ${address}`;
+}
+
 /** What the new owner starts from. */
 export type Owned = {
   readonly epoch: number;

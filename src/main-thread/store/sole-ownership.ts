@@ -5,6 +5,7 @@ import type { Config } from '../../config.ts';
 import type { SqlSession } from '../../database/session.ts';
 import { stateStatements } from '../../database/state-statements.ts';
 import { StartupError } from '../../errors.ts';
+import { describeOwner } from './owned.ts';
 import { acquireOwnership, type Owned, type OwnerInfo } from './ownership.ts';
 
 /** How often a lease that is held is looked at, ms. */
@@ -49,7 +50,7 @@ export async function ownAlone(options: SoleOptions): Promise<Owned> {
       {
         signal: abort.signal,
         onStandby: (owner) => {
-          tell(`table ${config.mysql.table} is owned by ${nameOf(owner)}; waiting for a sign of life`);
+          tell(`table ${config.mysql.table} is owned by ${describeOwner(owner)}; waiting for a sign of life`);
           void whenAlive(options, abort.signal).then(
             (alive) => alive && abort.abort(ownedElsewhere(owner, config.mysql.table)),
             (error: unknown) => abort.abort(error),
@@ -63,13 +64,9 @@ export async function ownAlone(options: SoleOptions): Promise<Owned> {
   }
 }
 
-function nameOf({ host, address }: OwnerInfo): string {
-  return `${host} at ${address}`;
-}
-
 function ownedElsewhere(owner: OwnerInfo, table: string): StartupError {
   return new StartupError(
-    `table '${table}' is owned by another instance, ${nameOf(owner)}, which runs; stop it, then run this again`,
+    `table '${table}' is owned by another instance, ${describeOwner(owner)}, which runs; stop it, then run this again`,
   );
 }
 

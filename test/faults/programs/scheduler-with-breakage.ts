@@ -4,7 +4,11 @@ import { measureJobs, openJobStream } from '../../../src/database/job-stream.ts'
 import { createLog } from '../../../src/log.ts';
 import type { SchedulerInit } from '../../../src/protocol/main-scheduler.ts';
 import { typedPort } from '../../../src/protocol/typed-port.ts';
-import { createPublisherPool, publisherThreads } from '../../../src/scheduler-thread/publisher-pool.ts';
+import {
+  BATCHES_PER_THREAD,
+  createPublisherPool,
+  publisherThreads,
+} from '../../../src/scheduler-thread/publisher-pool.ts';
 import { SchedulerService } from '../../../src/scheduler-thread/service.ts';
 import { onFault } from './on-fault.ts';
 import { theBreakage } from './the-breakage.ts';
@@ -14,7 +18,6 @@ const { init, port } = workerData as { init: SchedulerInit; port: MessagePort };
 const { config, tag } = init;
 const breakage = theBreakage();
 const threads = publisherThreads(config.publisherThreads);
-const BATCHES_PER_THREAD = 16;
 const PUBLISHER = new URL('./publisher-with-fault.js', import.meta.url);
 
 onFault('scheduler');
@@ -30,7 +33,6 @@ new SchedulerService({
     const pool = createPublisherPool({
       init: { rabbitmq: config.rabbitmq, tag, debug: config.debug },
       threads,
-      batchesPerThread: BATCHES_PER_THREAD,
       entry: PUBLISHER,
       onReport: (report) => service.hear(report),
       onThreadLost: (threadId, error) => service.loseThread(threadId, error),

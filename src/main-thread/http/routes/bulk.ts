@@ -24,6 +24,13 @@ export type BulkRoutesOptions = {
   readonly lineLimit: number;
 };
 
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** A body may take longer to arrive than the limit of a request: the route has one of its own. */
+    takesItsTime?: boolean;
+  }
+}
+
 /** Many jobs in one call, each a line of NDJSON: in by POST, out by GET. Both are streams of any length. */
 export async function addBulkRoutes(
   app: FastifyInstance,
@@ -34,7 +41,7 @@ export async function addBulkRoutes(
     scope.addContentTypeParser(NDJSON, (_request, body, done) => done(null, body));
     scope.addContentTypeParser('*', (_request, _body, done) => done(notJobs()));
 
-    scope.post(PATH, { schema: importJobsSchema }, async (request, reply) => {
+    scope.post(PATH, { schema: importJobsSchema, config: { takesItsTime: true } }, async (request, reply) => {
       refuseParameters('POST', splitTarget(request.raw.url!).query, undefined);
       const body = request.body as IncomingMessage | undefined;
       const encoding = request.headers['content-encoding'] ?? 'identity';
