@@ -57,8 +57,13 @@ export function createDalga(config: Config, deps: DalgaDeps = {}): Dalga {
       return address;
     },
     async start() {
-      await (config.createTableAtStart ? createTables(config.mysql) : checkTables(config.mysql));
-      await checkRabbitmq(config, log);
+      const brokerChecked = checkRabbitmq(config, log);
+      // Of two faults the one of MySQL is told.
+      brokerChecked.catch(() => {});
+      const tablesChecked = config.createTableAtStart
+        ? createTables(config.mysql)
+        : checkTables(config.mysql);
+      tablesChecked.catch(() => {});
       reader = createJobReader(config.mysql);
       const jobs = createJobs({
         clock,
@@ -78,6 +83,9 @@ export function createDalga(config: Config, deps: DalgaDeps = {}): Dalga {
         logger: log,
         version,
       });
+      await app.ready();
+      await tablesChecked;
+      await brokerChecked;
       // The address is bound before the lease is asked for: who has it is the only one here that can.
       address = await listen(app, config);
       tenure = new Tenure({

@@ -5,7 +5,7 @@
 //   npm test -- test/job                only the tests in a folder, or one file
 //   npm test -- --grep=phase            anything else with dashes goes to tap
 import { spawn } from 'node:child_process';
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { setPriority, tmpdir } from 'node:os';
 import { join, relative, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -23,9 +23,7 @@ const stop = new Promise((_, reject) => {
   for (const signal of ['SIGINT', 'SIGTERM'])
     process.once(signal, () => reject(new Error(`ended by ${signal}`)));
 });
-stop.catch(() => {
-  for (const child of children) child.kill('SIGTERM');
-});
+stop.catch(() => {});
 
 /** Many seeds of the simulation: they need the processors, but no servers and no time of theirs. */
 const SIMULATION = /\/simulation\/(seeds-|breakages)/;
@@ -41,6 +39,7 @@ try {
   console.error(error.message);
   process.exitCode = 1;
 } finally {
+  for (const child of children) child.kill('SIGTERM');
   await installed?.catch(() => {}); // apt must not be broken off
   await Promise.all(servers.map((server) => server.stop()));
   rmSync(folder, { recursive: true, force: true });
@@ -129,7 +128,7 @@ async function runBeside(files, counts) {
   for (const file of files) {
     const own = { passed: 0, failed: 0, failures: counts.failures };
     const begun = performance.now();
-    const code = await runChild(process.execPath, [file], { counts: own, path: [file], priority: 19 });
+    const code = await runChild(process.execPath, [file], { counts: own, path: [file], background: true });
     // Also a file that broke off.
     if (code !== 0 && own.failed === 0) {
       own.failed = 1;
@@ -142,7 +141,7 @@ async function runBeside(files, counts) {
 }
 
 /** Runs a program that prints TAP, follows it, and resolves with its exit code. */
-async function runChild(program, programArgs, { env = {}, counts, path = [], priority = 0 }) {
+async function runChild(program, programArgs, { env = {}, counts, path = [], background = false }) {
   // Not before the packages are there.
   const { Parser } = await import('tap-parser');
   const { follow } = await import('./report.mjs');
@@ -150,9 +149,10 @@ async function runChild(program, programArgs, { env = {}, counts, path = [], pri
     cwd: root,
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'inherit'],
+    detached: background,
   });
   children.add(child);
-  if (priority > 0 && child.pid !== undefined) setPriority(child.pid, priority);
+  if (background && child.pid !== undefined) putInBackground(child.pid);
   const parser = new Parser();
   follow(parser, counts, path);
   child.stdout.pipe(parser);
@@ -163,4 +163,14 @@ async function runChild(program, programArgs, { env = {}, counts, path = [], pri
       resolve(code ?? 1);
     });
   });
+}
+
+/** The lowest priority. On Linux it counts within a session only (sched(7), autogroup), so the session's is set too. */
+function putInBackground(pid) {
+  setPriority(pid, 19);
+  try {
+    writeFileSync(`/proc/${pid}/autogroup`, '19');
+  } catch {
+    // There is no such thing here.
+  }
 }
