@@ -88,7 +88,7 @@ export const DEFINITIONS: readonly MetricDefinition[] = [
   ),
   gauge(
     'occurrences_held_back',
-    'Occurrences that wait now, since their route cannot be published to, or the last try failed',
+    'Occurrences that wait now, since RabbitMQ is away, their route cannot be published to, or the last try failed',
     ({ scheduler }) => scheduler.heldBack,
   ),
   counter(
