@@ -118,15 +118,15 @@ export class SoakWorld {
     let next = 0;
     const one = async (): Promise<void> => {
       while (next < count) {
-        const job = `c${wall}-${Math.floor(next++ / 3)}`;
+        const job = `c${wall}-${next++}`;
         const firstRun = Date.now() + 500 + (next % 3000);
         const kinds: Asked[] = [
           { op: 'put', intervalMs: null, firstRun },
           { op: 'put', intervalMs: null, firstRun: firstRun + 1000 },
         ];
         for (const asked of kinds) {
-          const answered = this.account.sending(`${job}-${next}`, asked, Date.now());
-          answered(await send(`${url}/jobs/${QUEUE}/${job}-${next}`, asked), Date.now());
+          const answered = this.account.sending(job, asked, Date.now());
+          answered(await send(`${url}/jobs/${QUEUE}/${job}`, asked), Date.now());
         }
       }
     };
