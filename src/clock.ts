@@ -49,7 +49,7 @@ export type ServerReading = { readonly time: number; readonly monotonic: number 
 
 /**
  * A clock that advances with the monotonic clock and is slewed towards the wall clock whenever `discipline` is
- * called, so that a wall clock that is set never makes an occurrence run twice or not at all (invariant 7).
+ * called, so that a wall clock that is set never makes an occurrence run twice or not at all.
  *
  *   in step   -> disputed   the wall clock is more than `STEP_LIMIT` away: not followed
  *   disputed  -> in step    it came back; or a reading of MySQL's clock that is younger than the step shows the

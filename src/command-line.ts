@@ -10,7 +10,7 @@ const DONE = 0;
 const FAULT = 1;
 /** 2: a wrong setting, or a start that was refused. */
 const REFUSED = 2;
-/** 3: the time for a clean stop ran out; some messages may come twice. */
+/** 3: a stop that could not settle or list all in time; some messages may come twice. */
 const STOPPED_LATE = 3;
 
 /** What the service gets beyond its own time to stop before it is given up, ms; Docker kills after 10 s. */

@@ -39,7 +39,7 @@ export function helpText(version: string): string {
     '',
     ...wrapped(
       'Exit codes: 0 done, or stopped cleanly; 1 a fault while running, or an import that refused jobs; 2 a wrong ' +
-        'setting, or a start that was refused; 3 the time for a clean stop ran out.',
+        'setting, or a start that was refused; 3 a stop that could not settle or list all in time.',
       '',
     ),
   );

@@ -55,7 +55,7 @@ export function stateStatements(tableName: string) {
       };
     },
 
-    /** The end of a clean stop: the last checkpoint and the release of the lease in one (invariant 2). */
+    /** The end of a clean stop: the last checkpoint and the release of the lease in one. */
     release: (epoch: number, { batch, checkpoint }: Pick<StateWrite, 'batch' | 'checkpoint'>): Statement => {
       const set = [
         'batch = ?, owner = NULL, owner_connection = NULL, lease_until = NULL, renewals = renewals + 1',

@@ -122,7 +122,7 @@ export function jobStatements(tableName: string) {
       values: ids,
     }),
 
-    /** Lazy deletion is by id and version, so that a change in between wins (invariant 13). */
+    /** Lazy deletion is by id and version, so that a change in between wins. */
     removeSettled: (jobs: readonly SettledJob[]): Statement => ({
       sql: `DELETE FROM ${table} WHERE ${jobs.map(() => '(id = ? AND version = ?)').join(' OR ')}`,
       values: jobs.flatMap(({ id, version }) => [id, version]),

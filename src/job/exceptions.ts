@@ -1,22 +1,28 @@
 /**
- * The exceptions of a checkpoint: the unsettled occurrences before the watermark, as (job id, scheduled time),
- * in a compact form for one column. Layout: a count, then for each entry, sorted by id then time, the id's
- * difference to the entry before and the time's difference to the entry before, as unsigned LEB128 (the time's
- * zigzag-encoded).
+ * The exceptions of a checkpoint: the unsettled occurrences before the watermark, as (job id, scheduled time, how many
+ * earlier ones it stands for), in a compact form for one column. Layout: a count, then for each entry, sorted by id then
+ * time, the id's difference to the entry before, the time's difference to the entry before, and the number that it
+ * stands for, as unsigned LEB128 (the time's zigzag-encoded).
  */
 export type Exceptions = {
   /** Job ids, ascending. */
   readonly ids: Float64Array;
   /** Scheduled times, Unix ms, beside the ids. */
   readonly times: Float64Array;
+  /** How many missed ones each stands for. */
+  readonly behind: Float64Array;
 };
 
 /** The most that a checkpoint lists; what does not fit holds the watermark back. */
 export const EXCEPTIONS_LIMIT = 10_000;
 
-export const NO_EXCEPTIONS: Exceptions = { ids: new Float64Array(0), times: new Float64Array(0) };
+export const NO_EXCEPTIONS: Exceptions = {
+  ids: new Float64Array(0),
+  times: new Float64Array(0),
+  behind: new Float64Array(0),
+};
 
-export function encodeExceptions({ ids, times }: Exceptions): Uint8Array {
+export function encodeExceptions({ ids, times, behind }: Exceptions): Uint8Array {
   const order = Array.from(ids.keys()).sort((a, b) => ids[a]! - ids[b]! || times[a]! - times[b]!);
   const bytes: number[] = [];
   writeUnsigned(bytes, ids.length);
@@ -26,6 +32,7 @@ export function encodeExceptions({ ids, times }: Exceptions): Uint8Array {
     writeUnsigned(bytes, ids[index]! - id);
     const difference = times[index]! - time;
     writeUnsigned(bytes, difference >= 0 ? difference * 2 : -difference * 2 - 1);
+    writeUnsigned(bytes, behind[index]!);
     id = ids[index]!;
     time = times[index]!;
   }
@@ -49,6 +56,7 @@ export function decodeExceptions(bytes: Uint8Array): Exceptions {
   if (count > bytes.length) throw new RangeError('the list of exceptions is damaged');
   const ids = new Float64Array(count);
   const times = new Float64Array(count);
+  const behind = new Float64Array(count);
   let id = 0;
   let time = 0;
   for (let index = 0; index < count; index++) {
@@ -57,9 +65,10 @@ export function decodeExceptions(bytes: Uint8Array): Exceptions {
     time += zigzag % 2 === 0 ? zigzag / 2 : -(zigzag + 1) / 2;
     ids[index] = id;
     times[index] = time;
+    behind[index] = read();
   }
   if (position !== bytes.length) throw new RangeError('the list of exceptions is damaged');
-  return { ids, times };
+  return { ids, times, behind };
 }
 
 /** Numbers up to 2^53, so no bit operators. */

@@ -83,7 +83,7 @@ export class Owner {
         onProgress: (progress) => {
           this.#reportedAt = clock.monotonic();
           this.#counters = progress.counters;
-          this.#memory.acknowledged(progress.acknowledged, progress.counters.jobBytes);
+          this.#memory.acknowledged(progress.applied, progress.counters.jobBytes);
           options.onCounters(progress.counters);
           this.coalescer.settled(progress.settledJobs);
           this.#checkpoints.report(progress);

@@ -175,7 +175,14 @@ export class Tenure {
         return;
       }
       // A clock that has stepped on since it was last compared is no reason.
-      if (owned.watermark > clock.now() + STEP_LIMIT) await this.#compareClocks(owned);
+      if (owned.watermark > clock.now() + STEP_LIMIT) {
+        try {
+          await this.#compareClocks(owned);
+        } catch (error) {
+          await owned.session.close();
+          throw new StartupError(`MySQL's clock could not be read: ${(error as Error).message}`);
+        }
+      }
       if (owned.watermark > clock.now() + STEP_LIMIT) {
         await owned.session.release(null);
         this.#options.onFailed(toPlainError(watermarkAhead(owned.watermark, clock.now(), config)), true);

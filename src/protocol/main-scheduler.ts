@@ -48,7 +48,7 @@ export type SchedulerCommand =
   | { readonly type: 'clock.adjusted'; readonly offset: number; readonly stepped: boolean }
   /** Open the snapshot and load the table: sent once main forwards every change. */
   | { readonly type: 'load.start' }
-  /** Take nothing more, settle what is in flight until the deadline (monotonic ms), then report `stopped`. */
+  /** Hand out nothing more, settle what is in flight until the deadline (monotonic ms), then report `stopped`. */
   | { readonly type: 'scheduler.stop'; readonly deadline: number };
 
 /** What a checkpoint is made of. */
@@ -62,8 +62,10 @@ export type Progress = {
   readonly frontier: number | null;
   /** As `encodeExceptions` writes them. */
   readonly exceptions: Uint8Array;
-  /** How many occurrences have settled since the start: a checkpoint is worth writing when it grew. */
+  /** How many occurrences had settled when the frontier was computed: a checkpoint is worth writing when it grew. */
   readonly settledCount: number;
+  /** The last batch of changes that was taken in by now: a frontier that is used again knows of fewer. */
+  readonly applied: number;
   /** Jobs that settled for good since the last report. */
   readonly settledJobs: readonly SettledJob[];
   readonly counters: SchedulerCounters;
@@ -90,7 +92,7 @@ export type SchedulerCounters = {
   readonly recovered: number;
   /** Occurrences with a publisher now. */
   readonly inFlight: number;
-  /** Occurrences that wait for their route now. */
+  /** Occurrences that wait now: RabbitMQ is away, their route is not to be had, or the last try failed. */
   readonly heldBack: number;
   /** Publisher threads that are connected to RabbitMQ now. */
   readonly connections: number;

@@ -2,12 +2,12 @@ import type { Occurrences } from './occurrences.ts';
 import { mayTake } from './routes.ts';
 
 /** Messages in one batch, at most. */
-const BATCH_LIMIT = 500;
+export const BATCH_LIMIT = 500;
 /** What waited may fill so much of a batch while something else is due: a route that recovers must not starve others. */
 const WAITING_SHARE = BATCH_LIMIT / 2;
 /** Turns taken in one go, whether or not their messages can be sent. */
 const TURNS_IN_ONE_GO = 5000;
-/** With more waiting routes than this they are not looked through at each turn, but once in so many ms. */
+/** With more waiting routes than this they are not looked through at each turn, but once in so many ms a thousand. */
 const MANY_ROUTES = 100;
 const LOOK_PAUSE = 5;
 
@@ -32,7 +32,8 @@ export class DueBatch {
     const { occurrences } = this.#options;
     const { queue, flights, waitingRoutes } = occurrences;
     const taken: number[] = [];
-    const mayLook = waitingRoutes.size <= MANY_ROUTES || monotonic >= this.#lookedAt + LOOK_PAUSE;
+    const mayLook =
+      waitingRoutes.size <= MANY_ROUTES || monotonic >= this.#lookedAt + lookPause(waitingRoutes.size);
     if (mayLook) {
       this.#lookedAt = monotonic;
       this.#takeWaiting(taken, WAITING_SHARE, now, monotonic);
@@ -55,7 +56,7 @@ export class DueBatch {
   /** ms until a waiting route may be worth a look; Infinity when none is. */
   untilRetry(monotonic: number): number {
     const { waitingRoutes, arena } = this.#options.occurrences;
-    if (waitingRoutes.size > MANY_ROUTES) return LOOK_PAUSE;
+    if (waitingRoutes.size > MANY_ROUTES) return lookPause(waitingRoutes.size);
     let delay = Number.POSITIVE_INFINITY;
     for (const index of waitingRoutes) {
       const { retryAt } = arena.routes.get(index);
@@ -69,6 +70,7 @@ export class DueBatch {
     const { queue, flights, waitingRoutes } = occurrences;
     for (const route of [...waitingRoutes]) {
       if (taken.length >= limit) return;
+      const before = taken.length;
       while (taken.length < limit && waitingRoutes.has(route) && this.#maySend(route, monotonic)) {
         const flight = occurrences.firstWaiting(route);
         if (flight === -1) break;
@@ -83,7 +85,7 @@ export class DueBatch {
         taken.push(flight);
       }
       // The next batch begins with another route.
-      occurrences.moveToEnd(route);
+      if (taken.length > before) occurrences.moveToEnd(route);
     }
   }
 
@@ -91,4 +93,9 @@ export class DueBatch {
     const route = this.#options.occurrences.arena.routes.get(index);
     return mayTake(route, monotonic) && this.#options.isUsable(route.exchange);
   }
+}
+
+/** ms; a look takes as long as there are routes, so that it takes the same small share of the thread. */
+function lookPause(routes: number): number {
+  return LOOK_PAUSE * Math.ceil(routes / 1000);
 }

@@ -3,7 +3,7 @@ import { Column } from './column.ts';
 /**
  * Occurrences on their way, each in one of these states:
  *
- *   (new) -> waiting   at once sent, or held back in its route's list when that cannot take it now
+ *   (new) -> waiting   at once sent, or held back in its route's list when that, or RabbitMQ, cannot take it now
  *   waiting -> sent    with a publisher; an outcome will come
  *   sent -> waiting    nacked, lost or unsent, and the job still owes it
  *   sent -> settled    confirmed or returned

@@ -16,6 +16,7 @@ export type Frontier = {
   readonly time: number;
   readonly ids: Float64Array;
   readonly times: Float64Array;
+  readonly behind: Float64Array;
 };
 
 /**
@@ -36,16 +37,19 @@ export function computeFrontier(
   const firstLeftOut = unsettled > limit ? nthSmallest(timesOf(flights), limit) : Number.POSITIVE_INFINITY;
   const ids: number[] = [];
   const times: number[] = [];
+  const behind: number[] = [];
   forEachUnsettled(flights, (flight) => {
     const scheduled = flights.time.get(flight);
     if (scheduled >= firstLeftOut) return;
     ids.push(arena.id.get(flights.slot.get(flight)));
     times.push(scheduled);
+    behind.push(flights.behind.get(flight));
   });
   return {
     time: Math.min(time, firstLeftOut),
     ids: Float64Array.from(ids),
     times: Float64Array.from(times),
+    behind: Float64Array.from(behind),
   };
 }
 

@@ -3,6 +3,9 @@ import type { JobRow } from '../job/job.ts';
 import type { JobChange } from '../protocol/main-scheduler.ts';
 import type { Occurrences } from './occurrences.ts';
 
+/** An exception of a job: its scheduled time, Unix ms, and how many earlier ones it stands for. */
+type Owed = { readonly time: number; readonly behind: number };
+
 /**
  * How rows come in: from the load and from changes, in whatever order the two arrive. Arming is one function of
  * the row, the watermark and the exceptions for both.
@@ -11,7 +14,7 @@ export class Intake {
   readonly #occurrences: Occurrences;
   readonly #watermark: number;
   /** By job id; what the load has not asked for by its end counts for nothing. */
-  #exceptions = new Map<number, number[]>();
+  #exceptions = new Map<number, Owed[]>();
   /** Ids that were removed while the load runs: a row that the snapshot still has is not to come back. */
   #tombstones: Set<number> | null = new Set();
 
@@ -20,9 +23,9 @@ export class Intake {
     this.#occurrences = occurrences;
     this.#watermark = watermark;
     for (const [index, id] of exceptions.ids.entries()) {
-      const times = this.#exceptions.get(id) ?? [];
-      times.push(exceptions.times[index]!);
-      this.#exceptions.set(id, times);
+      const owed = this.#exceptions.get(id) ?? [];
+      owed.push({ time: exceptions.times[index]!, behind: exceptions.behind[index]! });
+      this.#exceptions.set(id, owed);
     }
   }
 
@@ -82,11 +85,11 @@ export class Intake {
   #holdExceptions(slot: number): boolean {
     const { arena, counts } = this.#occurrences;
     let held = false;
-    for (const time of this.#exceptions.get(arena.id.get(slot)) ?? []) {
+    for (const { time, behind } of this.#exceptions.get(arena.id.get(slot)) ?? []) {
       if (time >= this.#watermark || !arena.owes(slot, time)) continue;
       counts.due++;
       counts.recovered++;
-      this.#occurrences.hold(this.#occurrences.addFlight(slot, time, 0));
+      this.#occurrences.hold(this.#occurrences.addFlight(slot, time, behind));
       held = true;
     }
     return held;

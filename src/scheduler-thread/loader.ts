@@ -15,7 +15,7 @@ export type LoaderOptions = {
     read(onRow: (row: JobRow) => void): Promise<void>;
     close(): void;
   }>;
-  /** The table is open, for the first time, and has about so many jobs. */
+  /** The table is open, and no row has been read yet; it has about so many jobs. */
   readonly onOpen?: (total: number) => void;
   readonly onRow: (row: JobRow) => void;
   readonly clock: Clock;

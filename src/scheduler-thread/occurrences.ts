@@ -71,7 +71,8 @@ export class Occurrences {
   takeTurn(slot: number, now: number): number {
     const { arena, flights, counts } = this;
     const turn = this.#turn;
-    decideTurn(turn, this.queue.timeOf(slot), arena.interval.get(slot), now);
+    const first = this.queue.timeOf(slot);
+    decideTurn(turn, first, arena.interval.get(slot), now);
     this.queue.set(slot, turn.next);
     counts.due += turn.behind + 1;
     counts.superseded += turn.behind;
@@ -90,7 +91,7 @@ export class Occurrences {
         waiting = flight;
       } else if (state === FlightState.sent) {
         // Nobody knows yet whether it arrives: the later run stands for it, and for what it stood for.
-        unknown += 1 + flights.behind.get(flight);
+        unknown += flights.behind.get(flight) + this.#notAmong(flight, first);
         this.#makeVoid(flight, slot);
         counts.superseded++;
       }
@@ -108,9 +109,21 @@ export class Occurrences {
     }
     if (waiting === -1) return this.addFlight(slot, turn.time, turn.behind + unknown);
     counts.superseded++;
-    flights.behind.set(waiting, flights.behind.get(waiting) + 1 + turn.behind + unknown);
+    const stood = flights.behind.get(waiting) + this.#notAmong(waiting, first);
+    flights.behind.set(waiting, stood + turn.behind + unknown);
     flights.time.set(waiting, turn.time);
     return -1;
+  }
+
+  /**
+   * 1, or 0 for a flight whose time the turn counts already: a change has planned the job anew from there, and owes it
+   * still. It came due once.
+   */
+  #notAmong(flight: number, first: number): number {
+    if (this.flights.time.get(flight) < first) return 1;
+    this.counts.due--;
+    this.counts.superseded--;
+    return 0;
   }
 
   /** A flight that is neither sent nor in a route's list yet. */

@@ -8,6 +8,8 @@ export type Checkpointed = {
   readonly acknowledged: number;
   readonly frontier: number | null;
   readonly exceptions: Uint8Array;
+  /** How many had settled by then. */
+  readonly settledCount: number;
 };
 
 /** A frontier that took long is used again for so many times as long: it takes at most this share of the thread. */
@@ -36,14 +38,16 @@ export class ProgressReport {
    * @param fresh of this moment, however long that takes
    */
   read(acknowledged: number, { loading = false, fresh = false }): Checkpointed {
-    if (loading) return { acknowledged, frontier: null, exceptions: NOTHING };
+    const { settledCount } = this.#occurrences;
+    if (loading) return { acknowledged, frontier: null, exceptions: NOTHING, settledCount };
     const began = this.#clock.monotonic();
     // An earlier report holds as a whole, with the changes that it knew: it says less, and nothing wrong.
     if (!fresh && this.#last !== null && began < this.#reuseUntil) return this.#last;
     const { flights, arena, queue } = this.#occurrences;
     this.#highestNow = Math.max(this.#highestNow, this.#clock.now());
     const frontier = computeFrontier(flights, arena, this.#highestNow, queue.firstTime);
-    this.#last = { acknowledged, frontier: frontier.time, exceptions: encodeExceptions(frontier) };
+    const exceptions = encodeExceptions(frontier);
+    this.#last = { acknowledged, frontier: frontier.time, exceptions, settledCount };
     const ended = this.#clock.monotonic();
     this.#reuseUntil = ended + (ended - began) * REUSE;
     return this.#last;

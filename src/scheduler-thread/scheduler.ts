@@ -12,7 +12,7 @@ import {
 import { buildBatch } from './batch-builder.ts';
 import { BatchesOut } from './batches-out.ts';
 import { Connections } from './connections.ts';
-import { DueBatch } from './due-batch.ts';
+import { BATCH_LIMIT, DueBatch } from './due-batch.ts';
 import { DueCount } from './due-count.ts';
 import { Intake } from './intake.ts';
 import { LatenessCount } from './lateness-count.ts';
@@ -23,6 +23,11 @@ import { noteRefusal, type RouteState } from './routes.ts';
 
 /** Batches begun in one go: then the port, the answers and the timers have their turn. */
 const BATCHES_IN_ONE_GO = 4;
+/**
+ * So long after a batch that was not full nothing more is handed out, ms: what becomes due meanwhile goes together. A
+ * batch costs several times what a message does; a lone due job still leaves at once.
+ */
+const GATHER = 2;
 /** While the table loads what is due is looked for this often, ms. */
 const LOAD_WAKE = 10;
 /** Messages that publishers may have unconfirmed in all. */
@@ -77,6 +82,8 @@ export class Scheduler {
   #trustedUntil: number;
   #batchNumber = 0;
   #answersOpen = 0;
+  /** Monotonic ms. */
+  #gatherUntil = Number.NEGATIVE_INFINITY;
   #acknowledged = 0;
   #timer: unknown;
   #loadTimer: unknown = null;
@@ -131,7 +138,7 @@ export class Scheduler {
   wake(): void {
     this.#options.timers.clear(this.#timer);
     if (this.#stopping) return;
-    for (let count = 0; this.#mayDispatch(); count++) {
+    for (let count = 0; this.#mayDispatch() && this.#gathering() <= 0; count++) {
       if (count === BATCHES_IN_ONE_GO) {
         this.#wakeIn(0);
         return;
@@ -140,7 +147,10 @@ export class Scheduler {
       if (taken.length === 0) break;
       void this.#dispatch(taken);
     }
-    this.#wakeIn(this.#untilNext());
+    const gathering = this.#gathering();
+    // What waits for its route is looked at too, and may be due for a try already.
+    const mayWait = gathering > 0 && this.#occurrences.waitingRoutes.size > 0;
+    this.#wakeIn(mayWait ? gathering : Math.max(this.#untilNext(), gathering));
   }
 
   hear(report: PublisherReport): void {
@@ -179,16 +189,15 @@ export class Scheduler {
     if (!loading && (this.#stopping || this.#connected.size === 0)) this.#holdDue();
     return {
       ...this.#report.read(this.#acknowledged, { loading, fresh }),
-      settledCount: this.#occurrences.settledCount,
+      applied: this.#acknowledged,
       settledJobs: this.#occurrences.takeSettledJobs(),
       counters: this.#counters(),
     };
   }
 
-  /** Takes nothing more, and resolves once nothing is with a publisher, or at the deadline (monotonic ms). */
+  /** Hands out nothing more, and resolves once nothing is with a publisher, or at the deadline (monotonic ms). */
   async stop(deadline: number): Promise<{ progress: Progress; clean: boolean }> {
     const { timers, clock } = this.#options;
-    const loading = this.#intake.loading;
     this.#stopping = true;
     timers.clear(this.#timer);
     if (this.#occurrences.flights.sent > 0) {
@@ -203,7 +212,7 @@ export class Scheduler {
     const progress = this.progress(true);
     const { sent, waiting } = this.#occurrences.flights;
     // Until the table is loaded the durable checkpoint stays as it is, and what ran meanwhile runs again.
-    const unwritten = loading && this.#occurrences.settledCount > 0;
+    const unwritten = this.#intake.loading && this.#occurrences.settledCount > 0;
     return { progress, clean: sent === 0 && waiting <= EXCEPTIONS_LIMIT && !unwritten };
   }
 
@@ -215,6 +224,11 @@ export class Scheduler {
       this.#occurrences.unconfirmed < UNCONFIRMED_LIMIT &&
       this.#options.clock.monotonic() < this.#trustedUntil
     );
+  }
+
+  /** ms for which nothing is to be handed out yet. */
+  #gathering(): number {
+    return this.#gatherUntil - this.#options.clock.monotonic();
   }
 
   /** What is due and cannot be taken now is listed too: else the watermark would stop before what ran. */
@@ -252,6 +266,7 @@ export class Scheduler {
     const number = ++this.#batchNumber;
     const now = clock.now();
     const monotonic = clock.monotonic();
+    if (taken.length < BATCH_LIMIT) this.#gatherUntil = monotonic + GATHER;
     const message = buildBatch(taken, flights, arena, {
       number,
       trustedUntil: Math.min(this.#trustedUntil, monotonic + lease * TRUST_SHARE),

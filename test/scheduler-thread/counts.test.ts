@@ -1,5 +1,4 @@
 import t from 'tap';
-import { encodeExceptions } from '../../src/job/exceptions.ts';
 import { LATENESS_BOUNDS } from '../../src/protocol/lateness.ts';
 import { Outcome } from '../../src/protocol/scheduler-publisher.ts';
 import { Connections } from '../../src/scheduler-thread/connections.ts';
@@ -7,6 +6,7 @@ import { DueCount } from '../../src/scheduler-thread/due-count.ts';
 import { LatenessCount } from '../../src/scheduler-thread/lateness-count.ts';
 import { PriorityQueue } from '../../src/scheduler-thread/priority-queue.ts';
 import { Scheduler } from '../../src/scheduler-thread/scheduler.ts';
+import { listed } from '../helpers/exceptions.ts';
 import { ManualTime } from '../helpers/manual-time.ts';
 import { seededRandom } from '../helpers/random.ts';
 import { intervalRow } from '../helpers/rows.ts';
@@ -98,7 +98,10 @@ t.test('the scheduler reports them', async (t) => {
     exchange: '',
     misfireAfter: 60_000,
     watermark: NOW,
-    exceptions: encodeExceptions({ ids: Float64Array.of(1, 2), times: Float64Array.of(NOW - 1000, NOW - 1) }),
+    exceptions: listed([
+      [1, NOW - 1000],
+      [2, NOW - 1],
+    ]),
     trustedUntil: Number.POSITIVE_INFINITY,
     lease: 15_000,
     onReturned: () => {},

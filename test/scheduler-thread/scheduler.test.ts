@@ -1,5 +1,5 @@
 import t from 'tap';
-import { decodeExceptions, encodeExceptions } from '../../src/job/exceptions.ts';
+import { decodeExceptions } from '../../src/job/exceptions.ts';
 import {
   Outcome,
   type OutcomeCode,
@@ -7,6 +7,7 @@ import {
   type PublishBatch,
 } from '../../src/protocol/scheduler-publisher.ts';
 import { Scheduler } from '../../src/scheduler-thread/scheduler.ts';
+import { listed as exceptionsOf } from '../helpers/exceptions.ts';
 import { ManualTime, settleMicrotasks } from '../helpers/manual-time.ts';
 import { intervalRow, oneOffRow } from '../helpers/rows.ts';
 
@@ -30,7 +31,7 @@ type HeldBatch = {
 
 /** A scheduler with a clock that the test moves and a publisher that the test answers for. */
 function setUp(
-  options: { answer?: OutcomeCode | 'hold'; watermark?: number; exceptions?: [number, number][] } = {},
+  options: { answer?: OutcomeCode | 'hold'; watermark?: number; exceptions?: [number, number, number?][] } = {},
 ) {
   const { answer = Outcome.confirmed, watermark = 0, exceptions = [] } = options;
   const time = new ManualTime(NOW);
@@ -71,10 +72,7 @@ function setUp(
     exchange: '',
     misfireAfter: 60_000,
     watermark,
-    exceptions: encodeExceptions({
-      ids: Float64Array.from(exceptions, ([id]) => id),
-      times: Float64Array.from(exceptions, ([, at]) => at),
-    }),
+    exceptions: exceptionsOf(exceptions),
     trustedUntil: Number.POSITIVE_INFINITY,
     lease: LEASE,
     onReturned: ({ routingKey, time, job }) =>
@@ -284,6 +282,28 @@ t.test('an exception that the job has overtaken is superseded', async (t) => {
   await time.advance(0);
   t.match(sent, [{ time: NOW - 500, missed: 1 }]);
   t.equal(sent.length, 1);
+});
+
+t.test('what an outage has superseded is counted, also after a restart', async (t) => {
+  const watermark = NOW - 100;
+  const first = setUp({ watermark });
+  first.scheduler.load(intervalRow(1, 60_000, NOW + 500));
+  first.scheduler.finishLoad();
+  first.connect(false);
+  for (let minute = 0; minute < 10; minute++) {
+    await first.time.advance(60_000);
+    first.scheduler.progress();
+  }
+  const { exceptions } = first.scheduler.progress();
+  const list = decodeExceptions(exceptions);
+  t.same([[...list.ids], [...list.times], [...list.behind]], [[1], [NOW + 540_500], [9]]);
+
+  const second = setUp({ watermark: NOW + 600_000, exceptions: [[1, NOW + 540_500, 9]] });
+  await second.time.advance(600_100);
+  second.scheduler.load(intervalRow(1, 60_000, NOW + 500));
+  second.scheduler.finishLoad();
+  await second.time.advance(10);
+  t.match(second.sent, [{ time: NOW + 540_500, missed: 9 }]);
 });
 
 t.test('outcomes', async (t) => {
@@ -504,7 +524,7 @@ t.test('changes and flights', async (t) => {
       const { scheduler, time, held, sent, behaviour, listed } = setUp({ answer: 'hold' });
       scheduler.finishLoad();
       scheduler.apply(1, [upsert(intervalRow(1, 1000, NOW + 10))]);
-      await time.advance(10);
+      await time.advance(12);
       scheduler.apply(2, [upsert(intervalRow(1, 1000, NOW + 15, { version: 2, since: NOW + 6 }))]);
       t.same(listed(), []);
       scheduler.apply(3, [upsert(intervalRow(1, 1000, NOW + 10, { version: 3, since: NOW + 7 }))]);

@@ -1,9 +1,9 @@
 import { pino } from 'pino';
 import t from 'tap';
 import { loadConfig } from '../../src/config.ts';
-import { encodeExceptions } from '../../src/job/exceptions.ts';
 import type { SchedulerReport } from '../../src/protocol/main-scheduler.ts';
 import { SchedulerService } from '../../src/scheduler-thread/service.ts';
+import { listed } from '../helpers/exceptions.ts';
 import { ManualTime } from '../helpers/manual-time.ts';
 
 const NOW = 1_800_000_000_000;
@@ -16,7 +16,7 @@ function setUp() {
       config: loadConfig({ env: {}, args: [] }).config,
       tag: 'k3x9',
       watermark: NOW,
-      exceptions: encodeExceptions({ ids: new Float64Array(), times: new Float64Array() }),
+      exceptions: listed([]),
       clockOffset: NOW,
       trustedUntil: Number.POSITIVE_INFINITY,
       memoryLimit: Number.POSITIVE_INFINITY,

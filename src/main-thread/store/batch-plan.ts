@@ -31,7 +31,7 @@ export type BatchInput = {
   /** Unix ms. */
   readonly stamp: number;
   readonly nextId: number;
-  /** Whether a stored one-off only waits for its deletion: it counts as absent (invariant 13). */
+  /** Whether a stored one-off only waits for its deletion: it counts as absent. */
   readonly isSettled: (id: number, version: number) => boolean;
   /** Refuses (throws) a new job that does not fit. @param added what those before it take, bytes */
   readonly admit?: ((row: JobRow, added: number) => void) | undefined;

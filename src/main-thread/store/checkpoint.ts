@@ -77,8 +77,13 @@ class IntervalCheckpoints implements CheckpointWriter, CheckpointSource {
 
   async #write(): Promise<void> {
     const { session, gate, log, clock, interval } = this.#options;
+    // A timer may fire a fraction of a ms early.
+    if (this.#wait() > 0 && !this.#stopped) {
+      this.#timer = this.#timers.set(() => this.#write(), this.#wait());
+      return;
+    }
     try {
-      if (gate.isDue() && this.#wait() <= 0) await session.transaction(async () => NOTHING_BUT_A_CHECKPOINT);
+      if (gate.isDue() && !this.#stopped) await session.transaction(async () => NOTHING_BUT_A_CHECKPOINT);
     } catch (error) {
       if (!this.#stopped && !isTold(error)) log.error({ err: error }, 'a checkpoint was not written');
       // A server that refuses is not asked again with every report.

@@ -27,7 +27,7 @@ export type Look = {
 const STANDBY_MARGIN = 0.5;
 
 /**
- * How long the owner may trust its lease (invariants 6 and 9). Every transaction renews it; the first one after
+ * How long the owner may trust its lease. Every transaction renews it; the first one after
  * each third of the lease also looks whether anybody waits to take over.
  */
 export class LeaseTrust {

@@ -21,7 +21,7 @@ const LARGEST_BATCH = 1_000;
 /** After a failure, ms. */
 const RETRY = 1_000;
 
-/** Deletes the settled one-off jobs, many in a transaction, always by id and version (invariant 13). */
+/** Deletes the settled one-off jobs, many in a transaction, always by id and version. */
 export class SettledDeletion {
   readonly #options: SettledDeletionOptions;
   readonly #statements: JobStatements;

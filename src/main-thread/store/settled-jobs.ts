@@ -5,7 +5,7 @@ const REMEMBERED = 10_000;
 
 /**
  * One-off jobs that have settled: absent for the API from then on, and deleted a little later, many at once
- * (invariant 13). Each is known by id and version, so that a job which was changed meanwhile is not one of them.
+ *. Each is known by id and version, so that a job which was changed meanwhile is not one of them.
  */
 export class SettledJobs {
   /** The version by id: of those to delete, and for a while of those deleted. */

@@ -54,12 +54,12 @@ const LONGEST_PAUSE = 200;
  * Every write of the owner, one transaction after another on one connection:
  *
  *   START TRANSACTION
- *   SELECT ... FOR UPDATE of the state row       the fence: epoch and owner must be ours (invariant 6)
+ *   SELECT ... FOR UPDATE of the state row       the fence: epoch and owner must be ours
  *   the body's statements
  *   UPDATE of the state row                      number, stamp, next_id, checkpoint; renews the lease
  *   COMMIT
  *
- * What can go wrong, and where it leads (invariant 8):
+ * What can go wrong, and where it leads:
  *
  *   deadlock, lock timeout, or a connection lost before COMMIT was sent: it cannot have committed -> run again
  *   a statement's own error                                              -> ROLLBACK, told to the caller
@@ -158,7 +158,7 @@ export class TransactionSession implements OwnerSession {
     const session = await this.#connection.session(until).catch((error: unknown) => {
       throw unavailable(error);
     });
-    // Before anything was asked: a slow answer must not lengthen the trust (invariant 9).
+    // Before anything was asked: a slow answer must not lengthen the trust.
     const began = this.#options.clock.monotonic();
     const progress: Progress = { checkpoint: null, committed: false };
     try {

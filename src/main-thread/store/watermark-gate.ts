@@ -28,7 +28,7 @@ export type StampGate = {
 export type GateReport = Pick<Progress, 'acknowledged' | 'frontier' | 'exceptions' | 'settledCount'>;
 
 /**
- * Which watermark may be written (invariant 1). A batch of changes caps it by its stamp, from the moment the stamp
+ * Which watermark may be written. A batch of changes caps it by its stamp, from the moment the stamp
  * is given:
  *
  *   open ----------> rolled back                        the cap is gone
@@ -139,7 +139,7 @@ export class WatermarkGate implements StampGate {
 
   /**
    * W never goes back: where the candidate is below the durable one, that one stays, and the report's exceptions
-   * are written with it, for they list whatever is unsettled before it (invariant 5).
+   * are written with it, for they list whatever is unsettled before it.
    */
   #watermark(frontier: number): number {
     let candidate = Math.floor(frontier);

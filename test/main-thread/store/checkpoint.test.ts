@@ -4,6 +4,7 @@ import { createCheckpointWriter } from '../../../src/main-thread/store/checkpoin
 import type { CheckpointSource, OwnerSession } from '../../../src/main-thread/store/owner-session.ts';
 import { type CheckpointWrite, WatermarkGate } from '../../../src/main-thread/store/watermark-gate.ts';
 import type { Progress, SchedulerCounters } from '../../../src/protocol/main-scheduler.ts';
+import { listed } from '../../helpers/exceptions.ts';
 import { ManualTime } from '../../helpers/manual-time.ts';
 import { silent } from './store-fixture.ts';
 
@@ -46,7 +47,7 @@ function setUp() {
   const report = (settled: number, frontier: number | null = time.now(), exceptions = NONE) => {
     settledCount += settled;
     const progress: Progress = {
-      ...{ acknowledged: 0, frontier, exceptions, settledCount, settledJobs: [] },
+      ...{ acknowledged: 0, frontier, exceptions, settledCount, applied: 0, settledJobs: [] },
       counters: {} as SchedulerCounters,
     };
     writer.report(progress);
@@ -91,7 +92,7 @@ t.test(
 
 t.test('exceptions that changed are written, the same ones are left alone', async (t) => {
   const { written, report, advance } = setUp();
-  const list = encodeExceptions({ ids: Float64Array.of(1), times: Float64Array.of(START) });
+  const list = listed([[1, START]]);
   for (let elapsed = 0; elapsed < 1000; elapsed += 250) {
     await advance(250);
     report(1, undefined, list);

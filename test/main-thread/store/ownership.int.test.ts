@@ -1,6 +1,6 @@
 import t, { type Test } from 'tap';
-import { encodeExceptions } from '../../../src/job/exceptions.ts';
 import { acquireOwnership, type Owned, type OwnerInfo } from '../../../src/main-thread/store/ownership.ts';
+import { listed } from '../../helpers/exceptions.ts';
 import {
   breakable,
   type Fixture,
@@ -40,7 +40,7 @@ t.test('the first instance owns the table at once, and its release lets another 
   t.match(first.tag, /^[0-9a-z]{4}$/);
   t.equal(first.nextId, 1);
   t.ok(trusted[0]! >= before + 60_000 && trusted[0]! < fixture.clock.monotonic() + 60_000);
-  const exceptions = encodeExceptions({ ids: Float64Array.of(7), times: Float64Array.of(900) });
+  const exceptions = listed([[7, 900]]);
   await first.session.release(() => ({ watermark: 1000, exceptions, exceptionsChanged: true }));
   t.strictSame(await fixture.query('SELECT owner, lease_until FROM jobs_state'), [[null, null]]);
   const second = await own(t, fixture, { lease: 60_000, address: 'elsewhere' });

@@ -1,17 +1,11 @@
 import t from 'tap';
 import { encodeExceptions, NO_EXCEPTIONS } from '../../../src/job/exceptions.ts';
 import { WatermarkGate } from '../../../src/main-thread/store/watermark-gate.ts';
+import { listed } from '../../helpers/exceptions.ts';
 import { seededRandom } from '../../helpers/random.ts';
 
 const NONE = encodeExceptions(NO_EXCEPTIONS);
-const ONE = listOf([[7, 90]]);
-
-function listOf(entries: [number, number][]): Uint8Array {
-  return encodeExceptions({
-    ids: Float64Array.from(entries, ([id]) => id),
-    times: Float64Array.from(entries, ([, time]) => time),
-  });
-}
+const ONE = listed([[7, 90]]);
 
 function gateAt(watermark: number): WatermarkGate {
   return new WatermarkGate({ watermark, exceptions: NONE }, watermark);
