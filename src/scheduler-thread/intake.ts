@@ -86,13 +86,26 @@ export class Intake {
     const { arena, counts } = this.#occurrences;
     let held = false;
     for (const { time, behind } of this.#exceptions.get(arena.id.get(slot)) ?? []) {
-      if (time >= this.#watermark || !arena.owes(slot, time)) continue;
+      if (!arena.owes(slot, time)) continue;
+      if (time >= this.#watermark) {
+        this.#noteDebt(slot, time, behind);
+        continue;
+      }
       counts.due++;
       counts.recovered++;
       this.#occurrences.hold(this.#occurrences.addFlight(slot, time, behind));
       held = true;
     }
     return held;
+  }
+
+  /** An exception at or after the watermark is owed anyway; what it stands for from before that one is told of none. */
+  #noteDebt(slot: number, time: number, behind: number): void {
+    const { arena, debts } = this.#occurrences;
+    if (arena.since.get(slot) > this.#watermark) return;
+    const first = arena.firstAtOrAfter(slot, this.#watermark);
+    const debt = behind - (time - first) / arena.interval.get(slot);
+    if (debt > 0) debts.set(slot, debt);
   }
 
   /**
@@ -102,6 +115,7 @@ export class Intake {
   #armAnew(slot: number): void {
     const { arena, queue, alreadyRun } = this.#occurrences;
     alreadyRun.delete(slot);
+    this.#occurrences.debts.delete(slot);
     if (!arena.isEnabled(slot)) {
       queue.remove(slot);
       return;

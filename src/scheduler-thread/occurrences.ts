@@ -35,6 +35,8 @@ export class Occurrences {
   unconfirmed = 0;
   /** By slot: times that the job has run already, at or after its time in the queue. */
   readonly alreadyRun = new Map<number, Set<number>>();
+  /** By slot: how many times from before the watermark the job's first run after the start stands for, too. */
+  readonly debts = new Map<number, number>();
   readonly #random: () => number;
   readonly #turn: Turn = { time: 0, behind: 0, next: 0 };
   /** Routes whose list is not empty. */
@@ -79,6 +81,10 @@ export class Occurrences {
     let waiting = -1;
     let covered = false;
     let unknown = 0;
+    if (this.debts.size > 0) {
+      unknown = this.debts.get(slot) ?? 0;
+      this.debts.delete(slot);
+    }
     for (let flight = arena.flight.get(slot); flight !== -1; ) {
       const next = flights.nextOfJob.get(flight);
       const state = flights.state.get(flight);
@@ -242,6 +248,7 @@ export class Occurrences {
     const { arena, flights } = this;
     this.queue.remove(slot);
     this.alreadyRun.delete(slot);
+    this.debts.delete(slot);
     for (let flight = arena.flight.get(slot); flight !== -1; ) {
       const next = flights.nextOfJob.get(flight);
       if (flights.state.get(flight) !== FlightState.void) {

@@ -74,7 +74,6 @@ export class Account implements Journal {
    */
   crashed(repeatableFrom: number, goneAt: number): void {
     this.oracle.mayRepeat({ from: repeatableFrom, to: goneAt + DELIVERY });
-    this.oracle.ownerEnded(goneAt + CLOCK_TOLERANCE);
   }
 
   /** The table, and for the first few findings all that was asked of their jobs and all that came. */

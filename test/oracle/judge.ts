@@ -210,18 +210,11 @@ class Standing {
     this.#good.add(time);
   }
 
-  /**
-   * A later message counts it as missed; or it was out, unconfirmed, when the job's next time came; or the owner ended
-   * after that and before any later one was sent: the last one is all that it left.
-   */
+  /** A later message counts it as missed, or it was out, unconfirmed, when the job's next time came. */
   by(time: number, nextStands: boolean): boolean {
     const next = time + this.#intervalMs;
-    let firstSent = Number.POSITIVE_INFINITY;
     for (const attempt of this.#attempts) {
-      const { scheduledAt, sent, failed, confirmedAt, arrivedAt } = attempt;
-      if (scheduledAt > time && arrivedAt !== null) {
-        firstSent = Math.min(firstSent, sent?.clock ?? arrivedAt);
-      }
+      const { scheduledAt, sent, failed, confirmedAt } = attempt;
       if (scheduledAt > time && this.#good.has(scheduledAt)) {
         if (time >= scheduledAt - behind(attempt, this.#intervalMs, this.#facts.options) * this.#intervalMs) {
           return true;
@@ -230,10 +223,7 @@ class Standing {
       const out = scheduledAt === time && sent !== null && confirmedAt === null && sent.clock <= next;
       if (out && nextStands && (failed === null || failed.clock >= next)) return true;
     }
-    const { clockTolerance } = this.#facts.options;
-    return (
-      nextStands && this.#facts.ends.some((clock) => clock >= next && clock <= firstSent + clockTolerance)
-    );
+    return false;
   }
 }
 

@@ -100,17 +100,6 @@ t.test('what is out, unconfirmed, when the next comes due may be superseded', as
   finds(t, attempt(25_000), [['lost', 20_000]], 'it was to be sent again');
 });
 
-t.test('an owner that ends leaves the last one of each job', async (t) => {
-  const crash = (ended: number) => {
-    const bench = new Bench().put().came(10_000).trouble(15_000, 38_000);
-    bench.oracle.ownerEnded(START + ended);
-    return bench.came(30_000, 38_500).judge(39_500);
-  };
-  finds(t, crash(31_000), [], 'it had been superseded before');
-  finds(t, crash(29_000), [['lost', 20_000]], 'it was the last one');
-  finds(t, crash(38_600), [['lost', 20_000]], 'the next one had been sent before');
-});
-
 t.test('a change cancels only what could not be sent before', async (t) => {
   const change = () => new Bench().put().came(10_000).put(25_000, {}, false).came(35_000);
   finds(t, change().trouble(19_000, 30_000).judge(40_000), [], 'the broker was away');

@@ -124,7 +124,7 @@ export class Oracle {
     this.repeatable.push(span);
   }
 
-  /** An owner ended without a clean stop. @param clock what its clock said */
+  /** An owner has ended. @param clock what its clock said: what was due by that is not early */
   ownerEnded(clock: number): void {
     this.ends.push(clock);
   }

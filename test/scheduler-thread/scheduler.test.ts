@@ -31,7 +31,11 @@ type HeldBatch = {
 
 /** A scheduler with a clock that the test moves and a publisher that the test answers for. */
 function setUp(
-  options: { answer?: OutcomeCode | 'hold'; watermark?: number; exceptions?: [number, number, number?][] } = {},
+  options: {
+    answer?: OutcomeCode | 'hold';
+    watermark?: number;
+    exceptions?: [number, number, number?][];
+  } = {},
 ) {
   const { answer = Outcome.confirmed, watermark = 0, exceptions = [] } = options;
   const time = new ManualTime(NOW);

@@ -83,7 +83,6 @@ export class SoakWorld {
   async killOwner(): Promise<void> {
     const owner = await this.#findOwner();
     await owner.process.kill();
-    this.account.oracle.ownerEnded(Date.now());
   }
 
   /** Freezes the owner until the standby owns the table. */
@@ -138,7 +137,6 @@ export class SoakWorld {
     const { oracle } = this.account;
     this.#owner = null;
     await this.#findOwner();
-    oracle.ownerEnded(Date.now());
     oracle.mayRepeat({ from: since - REPEATABLE, to: Date.now() + REPEATABLE });
   }
 

@@ -121,7 +121,6 @@ t.test('one route is refused, another is never confirmed, and 998 go on', { time
   await world.says(/^RabbitMQ takes messages with routing key "bad.full"/);
   // A busy machine may take long to catch up after the start.
   await world.more(2 * SAMPLE);
-  world.supersededSilently(Date.now());
   const { report } = await world.judge();
   t.comment(`the kill repeated ${report.counts.repeatedExcused} of the others`);
 
@@ -129,7 +128,6 @@ t.test('one route is refused, another is never confirmed, and 998 go on', { time
   bad.trouble({ from: beganAt, to: healedAt });
   // What was written to the silent queue comes now, by both owners.
   bad.mayRepeat({ from: beganAt, to: healedAt });
-  bad.ownerEnded(healedAt);
   const badReport = bad.judge(healedAt);
   t.comment(badReport.toString());
   t.equal(badReport.count('lost'), 0, 'each run of the bad routes has come, or a later one of its job');

@@ -41,16 +41,13 @@ t.test(
       const connect = () => broker.connect();
       const world = await connected(t, { rabbitmq: broker.login, connect, queue: 'frozen' });
       await scheduleSome(world);
-      await world.fault(
-        async () => {
-          broker.freeze();
-          await world.says(/^not connected to RabbitMQ/);
-          broker.thaw();
-          await world.says(/^connected to RabbitMQ/);
-          await world.settled();
-        },
-        { silent: true },
-      );
+      await world.fault(async () => {
+        broker.freeze();
+        await world.says(/^not connected to RabbitMQ/);
+        broker.thaw();
+        await world.says(/^connected to RabbitMQ/);
+        await world.settled();
+      });
       await toldOnce(t, world);
       const { metrics } = await world.judge();
       t.ok(metrics.samples.get('dalga_messages_lost_total')! > 0, 'what was written to the frozen broker');
@@ -63,17 +60,14 @@ t.test(
       const world = await connected(t, { rabbitmq, connect: shared.connect, queue: shared.name() });
       await scheduleSome(world);
       const made = proxy.made;
-      await world.fault(
-        async () => {
-          proxy.blackHole(true);
-          await world.says(/^not connected to RabbitMQ/);
-          await proxy.connections(made + 2);
-          proxy.blackHole(false);
-          await world.says(/^connected to RabbitMQ/);
-          await world.settled();
-        },
-        { silent: true },
-      );
+      await world.fault(async () => {
+        proxy.blackHole(true);
+        await world.says(/^not connected to RabbitMQ/);
+        await proxy.connections(made + 2);
+        proxy.blackHole(false);
+        await world.says(/^connected to RabbitMQ/);
+        await world.settled();
+      });
       await toldOnce(t, world);
       await world.judge();
     });
@@ -96,14 +90,11 @@ t.test(
       t.match(world.told(), [/^not connected to RabbitMQ/, 'connected to RabbitMQ']);
       await scheduleSome(world);
       const made = proxy.made;
-      await world.fault(
-        async () => {
-          proxy.halfOpen();
-          await world.says(/^connected to RabbitMQ/);
-          await world.settled();
-        },
-        { silent: true },
-      );
+      await world.fault(async () => {
+        proxy.halfOpen();
+        await world.says(/^connected to RabbitMQ/);
+        await world.settled();
+      });
       t.equal(proxy.made, made + 1, 'over a new connection');
       await toldOnce(t, world);
       await world.judge();

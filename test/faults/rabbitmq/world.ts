@@ -152,28 +152,13 @@ export class World {
     });
   }
 
-  /**
-   * While this lasts dispatch is hindered, and what is unconfirmed when it comes may come again.
-   *
-   * @param silent messages are written and swallowed before the fault is noticed: one that is superseded meanwhile
-   *   by its job's next run never comes, and no other says so
-   */
-  async fault(act: () => Promise<void>, { silent = false } = {}): Promise<void> {
+  /** While this lasts dispatch is hindered, and what is unconfirmed when it comes may come again. */
+  async fault(act: () => Promise<void>): Promise<void> {
     const from = Date.now();
     await act();
     const to = Date.now();
     this.oracle.trouble({ from, to });
     this.oracle.mayRepeat({ from: from - UNCONFIRMED, to });
-    if (silent) this.supersededSilently(to);
-  }
-
-  /**
-   * Until then (Unix ms) a run may have been with a publisher, unconfirmed, when its job's next one came: that one
-   * supersedes it, and counts it in no header. The oracle, which cannot see what publishers have, allows it as it does
-   * for an owner that ended. What has no next run by then is judged as strictly as ever.
-   */
-  supersededSilently(until: number): void {
-    this.oracle.ownerEnded(until);
   }
 
   /**
