@@ -148,30 +148,30 @@ class JobJudge {
       times.push(time);
       if (intervalMs === 0) break;
     }
-    const stands = new Standing(intervalMs, this.#attempts, this.#facts);
-    // What comes after the last one is not judged yet.
-    let nextStands = over > this.#until - lateAfter;
     for (const time of times.reverse()) {
       this.#report.counts.expected++;
-      const next = intervalMs === 0 ? null : time + intervalMs;
       if (this.#arrived.has(time)) {
         this.#report.counts.matched++;
-        nextStands = true;
-      } else if (next !== null && stands.by(time, nextStands)) {
+      } else if (intervalMs > 0 && this.#isCounted(time, intervalMs)) {
         this.#report.counts.superseded++;
         if (!this.#troubled(time, time + Math.max(intervalMs, lateAfter))) {
           this.#find('late', time, 'it was superseded, and nothing had been in the way');
         }
-        nextStands = true;
       } else if (era.end !== null && this.#wasCancelled(time, era.end)) {
         this.#report.counts.cancelled++;
-        nextStands = true;
       } else {
         this.#find('lost', time, 'no message came for it, and none stands for it');
-        nextStands = false;
       }
-      if (nextStands) stands.add(time);
     }
+  }
+
+  /** Whether a later message came that counts it as missed (misfire=once). */
+  #isCounted(time: number, intervalMs: number): boolean {
+    return this.#attempts.some((attempt) => {
+      const { arrivedAt, scheduledAt } = attempt;
+      if (arrivedAt === null || scheduledAt <= time) return false;
+      return time >= scheduledAt - behind(attempt, intervalMs, this.#facts.options) * intervalMs;
+    });
   }
 
   /** A change cancels what could not be sent before it. */
@@ -188,42 +188,6 @@ class JobJudge {
 
   #find(verdict: Parameters<Report['find']>[0], time: number, detail: string): void {
     this.#report.find(verdict, this.#job, time, detail);
-  }
-}
-
-/** Which occurrences are superseded by later ones of the same job (misfire=once). */
-class Standing {
-  readonly #intervalMs: number;
-  readonly #attempts: readonly Attempt[];
-  readonly #facts: Facts;
-  /** Times that were settled truly. */
-  readonly #good = new Set<number>();
-
-  constructor(intervalMs: number, attempts: readonly Attempt[], facts: Facts) {
-    this.#intervalMs = intervalMs;
-    this.#attempts = attempts;
-    this.#facts = facts;
-    for (const { arrivedAt, scheduledAt } of attempts) if (arrivedAt !== null) this.#good.add(scheduledAt);
-  }
-
-  add(time: number): void {
-    this.#good.add(time);
-  }
-
-  /** A later message counts it as missed, or it was out, unconfirmed, when the job's next time came. */
-  by(time: number, nextStands: boolean): boolean {
-    const next = time + this.#intervalMs;
-    for (const attempt of this.#attempts) {
-      const { scheduledAt, sent, failed, confirmedAt } = attempt;
-      if (scheduledAt > time && this.#good.has(scheduledAt)) {
-        if (time >= scheduledAt - behind(attempt, this.#intervalMs, this.#facts.options) * this.#intervalMs) {
-          return true;
-        }
-      }
-      const out = scheduledAt === time && sent !== null && confirmedAt === null && sent.clock <= next;
-      if (out && nextStands && (failed === null || failed.clock >= next)) return true;
-    }
-    return false;
   }
 }
 

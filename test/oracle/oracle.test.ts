@@ -88,18 +88,6 @@ t.test('a later message stands for those that it counts, and for no more', async
   );
 });
 
-t.test('what is out, unconfirmed, when the next comes due may be superseded', async (t) => {
-  const attempt = (failedAt: number) => {
-    const bench = new Bench().put().came(10_000).trouble(20_000, 29_000);
-    const sent = { at: START + 20_000, clock: START + 20_000 };
-    const message = { job: 'job', messageId: 'x', scheduledAt: START + 20_000, sent };
-    bench.oracle.attempted(message).failed = { at: START + failedAt, clock: START + failedAt };
-    return bench.came(30_000).judge(35_000);
-  };
-  finds(t, attempt(31_000), [], 'it was still out');
-  finds(t, attempt(25_000), [['lost', 20_000]], 'it was to be sent again');
-});
-
 t.test('a change cancels only what could not be sent before', async (t) => {
   const change = () => new Bench().put().came(10_000).put(25_000, {}, false).came(35_000);
   finds(t, change().trouble(19_000, 30_000).judge(40_000), [], 'the broker was away');
