@@ -1,0 +1,40 @@
+import { readdirSync, readFileSync } from 'node:fs';
+
+/** Linux counts CPU time in ticks of this many a second, whatever its own timer does (USER_HZ). */
+const TICKS = 100;
+
+/** s of CPU that a process has used so far, in all its threads, those that have ended too. */
+export function cpuSeconds(pid: number): number {
+  return ticksOf(`/proc/${pid}/stat`) / TICKS;
+}
+
+export type ThreadCpu = { readonly id: number; readonly name: string; readonly seconds: number };
+
+/** The same for each of its threads that lives now. */
+export function threadCpu(pid: number): ThreadCpu[] {
+  const threads: ThreadCpu[] = [];
+  for (const id of readdirSync(`/proc/${pid}/task`)) {
+    try {
+      const task = `/proc/${pid}/task/${id}`;
+      const name = readFileSync(`${task}/comm`, 'utf8').trim();
+      threads.push({ id: Number(id), name, seconds: ticksOf(`${task}/stat`) / TICKS });
+    } catch {
+      // It has ended since the folder was read.
+    }
+  }
+  return threads;
+}
+
+/** Bytes of memory that a process has now, and had at most. */
+export function memoryOf(pid: number): { readonly rss: number; readonly peak: number } {
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+  const read = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+) kB$`, 'm').exec(status)?.[1]) * 1024;
+  return { rss: read('VmRSS'), peak: read('VmHWM') };
+}
+
+/** utime and stime. The name stands in brackets before them, and may hold blanks and brackets itself. */
+function ticksOf(file: string): number {
+  const text = readFileSync(file, 'latin1');
+  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+  return Number(fields[11]) + Number(fields[12]);
+}
