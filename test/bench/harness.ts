@@ -8,4 +8,5 @@ export { cpuSeconds, memoryOf, type ThreadCpu, threadCpu } from './process-stats
 export { type BenchQueue, freshQueue } from './queue.ts';
 export { inTurns, median, medianOf, percentile, rounded } from './rounds.ts';
 export { type RunningDalga, type RunOptions, runDalga } from './run-dalga.ts';
+export { scaled, scaledTime } from './scale.ts';
 export { firstRunOf, jobName, type SeedOptions, seedTable } from './seed-table.ts';

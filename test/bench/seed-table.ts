@@ -61,7 +61,10 @@ export async function seedTable(database: BenchDatabase, options: SeedOptions): 
         ...[jobBytes, first, jobs],
       ]);
     }
-    await connection.query('UPDATE dalga_state SET next_id = ?, stamp = ?', [jobs + 1, since]);
+    await connection.query('UPDATE dalga_state SET next_id = ?, stamp = ?', [
+      jobs + 1,
+      Math.min(since, Date.now()),
+    ]);
     // Dalga's own start asks for the estimate, and the server makes it in its own time.
     await connection.query('ANALYZE TABLE dalga');
   } finally {

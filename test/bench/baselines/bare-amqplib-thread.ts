@@ -1,17 +1,17 @@
-import type { Socket } from 'node:net';
-import { parentPort, workerData } from 'node:worker_threads';
-import { type ConfirmChannel, connect } from 'amqplib';
-import { messageId } from '../../../src/protocol/message-id.ts';
+import { workerData } from 'node:worker_threads';
+import type { ConfirmChannel } from 'amqplib';
 import { firstRunOf, jobName } from '../seed-table.ts';
 import type { BareOptions } from './bare-amqplib.ts';
+import { connectTuned } from './connect.ts';
+import { propertiesOf } from './message.ts';
+import { type ThreadData, workOnce } from './threads.ts';
 
 /**
  * One thread of the bare publisher: the same messages as Dalga's, and nothing else around amqplib. What can be made
  * beforehand is: the bodies, and the times.
  */
-const { rabbitmq, messages, thread, threads, tuning } = workerData as BareOptions & {
-  readonly thread: number;
-};
+const { options, thread, threads } = workerData as ThreadData<BareOptions>;
+const { rabbitmq, messages, tuning } = options;
 const { routingKey, intervalMs, jobBytes = 50 } = messages;
 
 const numbers: number[] = [];
@@ -19,18 +19,7 @@ for (let number = thread + 1; number <= messages.jobs; number += threads) number
 const times = Float64Array.from(numbers, (number) => firstRunOf(number, messages));
 const bodies = Buffer.concat(numbers.map((number) => Buffer.from(jobName(number, jobBytes))));
 
-const login = { protocol: 'amqp', hostname: rabbitmq.host, port: rabbitmq.port };
-const user = {
-  username: rabbitmq.user,
-  password: rabbitmq.password,
-  vhost: encodeURIComponent(rabbitmq.vhost),
-};
-// It goes to net.connect as it is, which takes more than amqplib's type says.
-const socketOptions = { noDelay: true, writableHighWaterMark: tuning.socketBuffer };
-const connection = await connect({ ...login, ...user }, socketOptions);
-const socket = (connection.connection as unknown as { stream: Socket }).stream;
-if (tuning.cork) corkTurns(socket);
-
+const connection = await connectTuned(rabbitmq, tuning);
 let next = 0;
 let unconfirmed = 0;
 let finish: () => void;
@@ -38,18 +27,7 @@ const finished = new Promise<void>((resolve) => {
   finish = resolve;
 });
 
-/** amqplib encodes them within `publish`, so one object serves all messages. */
-const headers = { 'x-dalga-scheduled-at': 0 };
-const properties = {
-  mandatory: true,
-  persistent: true,
-  appId: 'dalga',
-  headers,
-  expiration: String(intervalMs),
-  messageId: '',
-  timestamp: 0,
-};
-
+/** amqplib calls it once for each message, those of a `multiple` too. */
 function confirmed(error: unknown): void {
   if (error) throw error;
   unconfirmed -= 1;
@@ -58,16 +36,14 @@ function confirmed(error: unknown): void {
 
 /** Returns false when the channel is full. */
 function publish(channel: ConfirmChannel): boolean {
-  const time = times[next]!;
-  headers['x-dalga-scheduled-at'] = time;
-  properties.messageId = messageId('bare', numbers[next]!, time);
-  properties.timestamp = Math.floor(time / 1000);
+  const properties = propertiesOf('bare', numbers[next]!, times[next]!, intervalMs);
   const body = bodies.subarray(next * jobBytes, (next + 1) * jobBytes);
   next += 1;
   unconfirmed += 1;
   return channel.publish('', routingKey, body, properties, confirmed);
 }
 
+/** @returns publishes a turn's messages */
 async function open(): Promise<() => void> {
   const channel = await connection.createConfirmChannel({ highWaterMark: tuning.highWaterMark });
   channel.on('return', () => {
@@ -94,28 +70,10 @@ function go(): void {
   if (next < numbers.length) setImmediate(go);
 }
 
-parentPort!.on('message', async () => {
-  go();
-  await finished;
-  parentPort!.postMessage('done');
+workOnce(async () => {
+  if (numbers.length > 0) {
+    go();
+    await finished;
+  }
   await connection.close();
-  parentPort!.close();
 });
-parentPort!.postMessage('ready');
-
-/** amqplib writes each message by itself, so that each is a call of the system: this lets those of a turn go in one. */
-function corkTurns(socket: Socket): void {
-  const write = socket.write.bind(socket);
-  let corked = false;
-  socket.write = ((...args: Parameters<typeof write>) => {
-    if (!corked) {
-      corked = true;
-      socket.cork();
-      process.nextTick(() => {
-        corked = false;
-        socket.uncork();
-      });
-    }
-    return write(...args);
-  }) as typeof socket.write;
-}
