@@ -76,7 +76,7 @@ async function measure(bench: Bench, mysql: BenchDatabase, queue: BenchQueue): P
       return { cpu, confirmed };
     };
     const before = await look();
-    await delay(scaledTime(bench, WINDOW, 2000));
+    await delay(scaledTime(bench, WINDOW, 1500));
     const after = await look();
     const messages = after.confirmed - before.confirmed;
     if (messages === 0) throw new Error('no message was confirmed');
