@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { startPrivateMysql, startPrivateRabbitmq } from '../../src/quickstart/private-servers.ts';
+import { inOrder } from './order.ts';
 import { currentCommit, describeMachine, type Result, toResult, writeResults } from './results.ts';
 import type { Bench, Row } from './row.ts';
 import { tableOf } from './verdict.ts';
@@ -16,8 +17,6 @@ import { tableOf } from './verdict.ts';
  *   npm run bench -- --rounds 5                    each side of a comparison five times
  *   npm run bench -- --scale 0.02 --out /tmp/trial a trial: its figures count for nothing
  */
-const ORDER = 'dispatch polling feeds herd start edits memory growth writes reads bulk pauses'.split(' ');
-
 const ROWS = fileURLToPath(new URL('./rows', import.meta.url));
 /** Compiled, this file is in dist/test/bench. */
 const RESULTS = fileURLToPath(new URL('../../../test/bench/results', import.meta.url));
@@ -38,10 +37,11 @@ const scale = positive('scale', values.scale);
 const rounds = Math.ceil(positive('rounds', values.rounds));
 const out = values.out ?? (scale < 1 ? null : RESULTS);
 
-const known = readdirSync(ROWS)
-  .filter((file) => file.endsWith('.js'))
-  .map((file) => file.slice(0, -'.js'.length))
-  .sort((one, other) => ORDER.indexOf(one) - ORDER.indexOf(other));
+const known = inOrder(
+  readdirSync(ROWS)
+    .filter((file) => file.endsWith('.js'))
+    .map((file) => file.slice(0, -'.js'.length)),
+);
 const unknown = positionals.filter((name) => !known.includes(name));
 if (unknown.length > 0) usage(`there is no row ${unknown.join(', ')}; the rows are ${known.join(', ')}`);
 const wanted = positionals.length === 0 ? known : known.filter((name) => positionals.includes(name));

@@ -81,7 +81,6 @@ export class DispatchRun {
       const dispatched = await this.#once(meanwhile);
       if (dispatched !== null) return dispatched;
       if (attempt === ATTEMPTS) throw new Error('the load takes longer each time');
-      this.#lead *= 2;
       this.#bench.say(`the load took longer than expected: again, with ${this.#lead / 1000} s for it`);
     }
   }
@@ -98,7 +97,10 @@ export class DispatchRun {
     const dalga = await runDalga({ mysql, rabbitmq });
     try {
       const ready = await dalga.ready();
-      if (ready > this.#from - MARGIN) return null;
+      if (ready > this.#from - MARGIN) {
+        this.#lead = 2 * Math.max(this.#lead, ready - dalga.startedAt);
+        return null;
+      }
       const end = await meanwhile?.(dalga, this.#queue.name);
       await delay(this.#from - Date.now());
       const before = cpuSeconds(dalga.pid);

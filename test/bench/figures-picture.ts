@@ -6,7 +6,7 @@ const WIDTH = 860;
 const LEFT = 300;
 const RIGHT = 130;
 const ROW = 24;
-const TOP = 56;
+const TOP = 72;
 /** Worse and better than what must be reached, in times, at the ends of the scale. */
 const LEAST = 1 / 8;
 const MOST = 8;

@@ -7,6 +7,7 @@ import mysql from 'mysql2/promise';
 import { checkBroker } from '../../src/publisher-thread/startup-check.ts';
 import { figuresPicture } from './figures-picture.ts';
 import { latenessPicture } from './lateness-picture.ts';
+import { inOrder } from './order.ts';
 import type { Bench, Measured, Row } from './row.ts';
 
 /** Where the figures come from. */
@@ -70,7 +71,7 @@ export function toResult(
 export function writeResults(folder: string, results: readonly Result[]): void {
   mkdirSync(folder, { recursive: true });
   for (const result of results) {
-    writeFileSync(join(folder, `${result.row}.json`), `${JSON.stringify(result, null, 2)}\n`);
+    writeFileSync(join(folder, `${result.row}.json`), toText(result));
   }
   const all = readResults(folder);
   writeFileSync(join(folder, 'figures.svg'), figuresPicture(all));
@@ -79,8 +80,14 @@ export function writeResults(folder: string, results: readonly Result[]): void {
 }
 
 export function readResults(folder: string): Result[] {
-  return readdirSync(folder)
+  const rows = readdirSync(folder)
     .filter((file) => file.endsWith('.json'))
-    .sort()
-    .map((file) => JSON.parse(readFileSync(join(folder, file), 'utf8')) as Result);
+    .map((file) => file.slice(0, -'.json'.length));
+  return inOrder(rows).map((row) => JSON.parse(readFileSync(join(folder, `${row}.json`), 'utf8')) as Result);
+}
+
+/** As a person wants to read it, but for the long lists of numbers, which go into one line. */
+function toText(result: Result): string {
+  const text = JSON.stringify(result, null, 2);
+  return `${text.replaceAll(/\[[\s\d.,]+\]/g, (numbers) => numbers.replaceAll(/\s+/g, ''))}\n`;
 }

@@ -20,6 +20,9 @@ export function line(x1: number, y1: number, x2: number, y2: number, stroke: str
   return `<line x1="${at(x1)}" y1="${at(y1)}" x2="${at(x2)}" y2="${at(y2)}" stroke="${stroke}"${dashed}/>`;
 }
 
+/** A text stays readable where it lies on a bar. */
+const HALO = ' stroke="#ffffff" stroke-width="3" stroke-opacity="0.85" paint-order="stroke"';
+
 export function text(
   x: number,
   y: number,
@@ -27,7 +30,7 @@ export function text(
   { anchor = 'start', fill = '#222222', size = 12, bold = false } = {},
 ): string {
   const weight = bold ? ' font-weight="600"' : '';
-  return `<text x="${at(x)}" y="${at(y)}" text-anchor="${anchor}" fill="${fill}" font-size="${size}"${weight}>${escaped(content)}</text>`;
+  return `<text x="${at(x)}" y="${at(y)}" text-anchor="${anchor}" fill="${fill}" font-size="${size}"${weight}${HALO}>${escaped(content)}</text>`;
 }
 
 function at(value: number): string {
