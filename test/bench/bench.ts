@@ -21,8 +21,8 @@ const ROWS = fileURLToPath(new URL('./rows', import.meta.url));
 /** Compiled, this file is in dist/test/bench. */
 const RESULTS = fileURLToPath(new URL('../../../test/bench/results', import.meta.url));
 
-/** Sessions enough for the baselines, and memory enough for the tables, as a server in production has. */
-const MYSQL_ARGS = ['--max-connections=500', '--innodb-buffer-pool-size=1G'];
+/** Sessions enough for the baselines, memory and log enough for the tables, as a server in production has. */
+const MYSQL_ARGS = ['--max-connections=500', '--innodb-buffer-pool-size=1G', '--innodb-log-file-size=512M'];
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

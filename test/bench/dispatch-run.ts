@@ -38,8 +38,8 @@ export class DispatchRun {
   #from = 0;
   /** How long before the first due time it is started, ms: longer once that was too short. */
   #lead: number;
-  /** How long it took last to move all due times, ms. */
-  #moving = 0;
+  /** How long it takes to move all due times, ms: a guess at first, then the last time. */
+  #moving: number;
 
   /** @param spread ms over which the due times lie; 0 for all at the same */
   constructor(bench: Bench, { jobs, spread }: { readonly jobs: number; readonly spread: number }) {
@@ -47,6 +47,7 @@ export class DispatchRun {
     this.#jobs = jobs;
     this.#spread = spread;
     this.#lead = 2500 + jobs / 100;
+    this.#moving = jobs / 40;
   }
 
   async open(): Promise<void> {
@@ -119,16 +120,16 @@ export class DispatchRun {
   /** Moves all due times, and `since` with them. @param lead ms from now */
   async #fallDueIn(lead: number): Promise<void> {
     const connection = await this.#database.connect();
-    // It takes its time, so it is told how far to go before it begins, and is measured.
     const begun = Date.now();
+    const from = begun + this.#moving + lead;
     const move = async (difference: number): Promise<void> => {
       await connection.query('UPDATE dalga SET first_run = first_run + ?, since = since + ?', [
         difference,
         difference,
       ]);
     };
-    await move(begun + lead + this.#moving - this.#from);
-    this.#from = begun + lead + this.#moving;
+    await move(from - this.#from);
+    this.#from = from;
     this.#moving = Date.now() - begun;
     await connection.end();
   }

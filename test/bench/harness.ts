@@ -9,4 +9,4 @@ export { type BenchQueue, freshQueue } from './queue.ts';
 export { inTurns, median, medianOf, percentile, rounded } from './rounds.ts';
 export { type RunningDalga, type RunOptions, runDalga } from './run-dalga.ts';
 export { scaled, scaledTime } from './scale.ts';
-export { firstRunOf, jobName, type SeedOptions, seedTable } from './seed-table.ts';
+export { firstRunOf, jobName, owesNothingBefore, type SeedOptions, seedTable } from './seed-table.ts';

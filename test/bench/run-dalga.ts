@@ -12,6 +12,9 @@ const PATIENCE = 600_000;
 /** How often it is asked whether it is ready: what a start-up time is exact to. ms */
 const READY_POLL = 5;
 
+/** What the tests' environment has and an operator's has not; the tables are there. */
+const DEFAULTS = { DALGA_CREATE_TABLE_AT_START: 'false' };
+
 export type RunOptions = {
   readonly mysql: MysqlConfig;
   readonly rabbitmq: Pick<PrivateRabbitmq, 'host' | 'port' | 'user' | 'password' | 'vhost'>;
@@ -50,7 +53,11 @@ export async function runDalga({
   const httpPort = port ?? (await freePorts(1))[0]!;
   const url = `http://127.0.0.1:${httpPort}`;
   const startedAt = Date.now();
-  const process = new DalgaProcess(environment({ mysql, rabbitmq, env }, httpPort), [], program);
+  const process = new DalgaProcess(
+    environment({ mysql, rabbitmq, env: { ...DEFAULTS, ...env } }, httpPort),
+    [],
+    program,
+  );
   let running = true;
   void process.exited.then(() => {
     running = false;

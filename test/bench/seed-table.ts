@@ -72,6 +72,19 @@ export async function seedTable(database: BenchDatabase, options: SeedOptions): 
   }
 }
 
+/**
+ * From here on no job owes anything from before this time (Unix ms), as after `-reset-watermark`: jobs that were put
+ * into the table some minutes ago would be caught up with, all at once, when Dalga starts. Nothing may own the table.
+ */
+export async function owesNothingBefore(database: BenchDatabase, time: number): Promise<void> {
+  const connection = await database.connect();
+  try {
+    await connection.query("UPDATE dalga_state SET watermark = ?, stamp = ?, exceptions = ''", [time, time]);
+  } finally {
+    await connection.end();
+  }
+}
+
 const DIGITS = Array.from({ length: 10 }, (_, digit) => `SELECT ${digit}${digit === 0 ? ' AS d' : ''}`).join(
   ' UNION ALL ',
 );

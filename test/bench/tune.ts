@@ -32,7 +32,7 @@ const folder = mkdtempSync(join(tmpdir(), 'dalga-tune-'));
 const [mysql, rabbitmq] = await Promise.all([
   startPrivateMysql({
     folder: join(folder, 'mysql'),
-    args: ['--max-connections=500', '--innodb-buffer-pool-size=1G'],
+    args: ['--max-connections=500', '--innodb-buffer-pool-size=1G', '--innodb-log-file-size=512M'],
   }),
   startPrivateRabbitmq({ folder: join(folder, 'rabbitmq') }),
 ]);

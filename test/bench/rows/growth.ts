@@ -7,7 +7,7 @@ import { inTurns, median, medianOf } from '../rounds.ts';
 import type { Bench, Row } from '../row.ts';
 import { runDalga } from '../run-dalga.ts';
 import { scaled, scaledTime } from '../scale.ts';
-import { seedTable } from '../seed-table.ts';
+import { owesNothingBefore, seedTable } from '../seed-table.ts';
 
 /** Each with an interval that makes the same 3,333 messages a second of it, ms. */
 const SIZES = [
@@ -65,6 +65,7 @@ export const row: Row = {
 
 /** us of CPU for each message. */
 async function measure(bench: Bench, mysql: BenchDatabase, queue: BenchQueue): Promise<{ cpu: number }> {
+  await owesNothingBefore(mysql, Date.now());
   const consumer = await startLeanConsumer(bench.rabbitmq, queue.name);
   const dalga = await runDalga({ mysql, rabbitmq: bench.rabbitmq });
   try {

@@ -9,7 +9,7 @@ import { inTurns, medianOf } from '../rounds.ts';
 import type { Figure, Row } from '../row.ts';
 import { type RunningDalga, runDalga } from '../run-dalga.ts';
 import { scaled, scaledTime } from '../scale.ts';
-import { seedTable } from '../seed-table.ts';
+import { owesNothingBefore, seedTable } from '../seed-table.ts';
 
 const JOBS = 1_000_000;
 const INTERVAL = 300_000;
@@ -32,6 +32,7 @@ export const row: Row = {
       ...{ jobs: scaled(bench, JOBS), intervalMs: INTERVAL, from: Date.now(), routingKey: queue.name },
     });
     const consumer = await startLeanConsumer(bench.rabbitmq, queue.name);
+    await owesNothingBefore(database, Date.now());
     const servers = { mysql: database, rabbitmq: bench.rabbitmq };
     let dalga = await runDalga(servers);
     try {
