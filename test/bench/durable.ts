@@ -26,7 +26,9 @@ export async function durablePast(
   try {
     while (Date.now() < until && !ended) {
       const [rows] = await connection.query({
-        sql: 'SELECT watermark, exceptions FROM dalga_state WHERE partition_id = 0',
+        // The list may have ten thousand entries: it is read only when it matters.
+        sql: "SELECT watermark, IF(watermark > ?, exceptions, '') FROM dalga_state WHERE partition_id = 0",
+        values: [time],
         rowsAsArray: true,
       });
       const [watermark, exceptions] = (rows as unknown as [number, Buffer][])[0]!;

@@ -1,6 +1,8 @@
 import { once } from 'node:events';
 import { get } from 'node:http';
+import { resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import type { MysqlConfig } from '../../src/config.ts';
 import { freePorts } from '../../src/quickstart/free-port.ts';
 import type { PrivateRabbitmq } from '../../src/quickstart/private-servers.ts';
@@ -11,6 +13,10 @@ import { parseExposition } from '../helpers/exposition.ts';
 const PATIENCE = 600_000;
 /** How often it is asked whether it is ready: what a start-up time is exact to. ms */
 const READY_POLL = 5;
+
+/** A folder that gets a CPU profile of each thread of each Dalga that has run, at its end. */
+const PROFILES = process.env.BENCH_PROFILES;
+const MAIN = fileURLToPath(new URL('../../src/main.js', import.meta.url));
 
 /** What the tests' environment has and an operator's has not; the tables are there. */
 const DEFAULTS = { DALGA_CREATE_TABLE_AT_START: 'false' };
@@ -53,11 +59,11 @@ export async function runDalga({
   const httpPort = port ?? (await freePorts(1))[0]!;
   const url = `http://127.0.0.1:${httpPort}`;
   const startedAt = Date.now();
-  const process = new DalgaProcess(
-    environment({ mysql, rabbitmq, env: { ...DEFAULTS, ...env } }, httpPort),
-    [],
-    program,
-  );
+  const environs = environment({ mysql, rabbitmq, env: { ...DEFAULTS, ...env } }, httpPort);
+  const process =
+    PROFILES === undefined
+      ? new DalgaProcess(environs, [], program)
+      : new DalgaProcess(environs, [`--cpu-prof-dir=${resolve(PROFILES)}`, program ?? MAIN], '--cpu-prof');
   let running = true;
   void process.exited.then(() => {
     running = false;
