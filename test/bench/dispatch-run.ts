@@ -121,7 +121,8 @@ export class DispatchRun {
   async #fallDueIn(lead: number): Promise<void> {
     const connection = await this.#database.connect();
     const begun = Date.now();
-    const from = begun + this.#moving + lead;
+    // A time in between would be rounded in the table, and then be another than ours.
+    const from = Math.round(begun + this.#moving + lead);
     const move = async (difference: number): Promise<void> => {
       await connection.query('UPDATE dalga SET first_run = first_run + ?, since = since + ?', [
         difference,
