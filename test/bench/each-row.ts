@@ -2,7 +2,7 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import t from 'tap';
+import type { Test } from 'tap';
 import {
   type PrivateMysql,
   type PrivateRabbitmq,
@@ -15,34 +15,21 @@ import type { Bench, Measured, Row } from './row.ts';
 /** Each row runs, with so few jobs and so short that what it measures says nothing. */
 const SCALE = 0.001;
 /** Rows that run at a time: they wait more than they work. */
-const AT_A_TIME = 3;
+const AT_A_TIME = 2;
+/** What a test file may take at most is 300 s: a busy machine shall be no failure. ms */
+const PATIENCE = 280_000;
 const ROWS = fileURLToPath(new URL('./rows', import.meta.url));
 
-/** Those that `npm test` has started, or our own. */
-async function servers(): Promise<Pick<Bench, 'mysql' | 'rabbitmq'>> {
-  const { DALGA_TEST_MYSQL: givenMysql, DALGA_TEST_RABBITMQ: givenRabbitmq } = process.env;
-  if (givenMysql && givenRabbitmq) {
-    const rabbitmq = JSON.parse(givenRabbitmq) as PrivateRabbitmq;
-    rabbitmq.ctl = (...args) => rabbitmqctl(rabbitmq.ctlEnvironment, args);
-    return { mysql: JSON.parse(givenMysql) as PrivateMysql, rabbitmq };
-  }
-  const folder = mkdtempSync(join(tmpdir(), 'dalga-bench-test-'));
-  const [mysql, rabbitmq] = await Promise.all([
-    startPrivateMysql({ folder: join(folder, 'mysql'), args: ['--max-connections=500'] }),
-    startPrivateRabbitmq({ folder: join(folder, 'rabbitmq') }),
-  ]);
-  t.teardown(async () => {
-    await Promise.all([mysql.stop(), rabbitmq.stop()]);
-    rmSync(folder, { recursive: true, force: true });
-  });
-  return { mysql, rabbitmq };
-}
-
-t.test('each row is measured', { timeout: 280_000 }, async (t) => {
+/** Measures one of so many shares of the rows: each is a test file, so that two can run side by side. */
+export async function measureRows(t: Test, share: number, shares: number): Promise<void> {
+  t.setTimeout(PATIENCE);
   const names = readdirSync(ROWS)
     .filter((file) => file.endsWith('.js'))
-    .map((file) => file.slice(0, -'.js'.length));
-  const bench: Bench = { ...(await servers()), scale: SCALE, rounds: 1, say: (line) => t.comment(line) };
+    .map((file) => file.slice(0, -'.js'.length))
+    .sort()
+    .filter((_, index) => index % shares === share);
+  t.ok(names.length > 0, 'there are rows');
+  const bench: Bench = { ...(await servers(t)), scale: SCALE, rounds: 1, say: (line) => t.comment(line) };
   const measured = new Map<string, Measured>();
   const waiting = [...names];
   const work = async (): Promise<void> => {
@@ -64,4 +51,24 @@ t.test('each row is measured', { timeout: 280_000 }, async (t) => {
     for (const figure of figures) t.ok(Number.isFinite(figure.value), `${name}: ${figure.name}`);
     t.ok(rounds.length > 0, `${name} shows its rounds`);
   }
-});
+}
+
+/** Those that `npm test` has started, or our own. */
+async function servers(t: Test): Promise<Pick<Bench, 'mysql' | 'rabbitmq'>> {
+  const { DALGA_TEST_MYSQL: givenMysql, DALGA_TEST_RABBITMQ: givenRabbitmq } = process.env;
+  if (givenMysql && givenRabbitmq) {
+    const rabbitmq = JSON.parse(givenRabbitmq) as PrivateRabbitmq;
+    rabbitmq.ctl = (...args) => rabbitmqctl(rabbitmq.ctlEnvironment, args);
+    return { mysql: JSON.parse(givenMysql) as PrivateMysql, rabbitmq };
+  }
+  const folder = mkdtempSync(join(tmpdir(), 'dalga-bench-test-'));
+  const [mysql, rabbitmq] = await Promise.all([
+    startPrivateMysql({ folder: join(folder, 'mysql'), args: ['--max-connections=500'] }),
+    startPrivateRabbitmq({ folder: join(folder, 'rabbitmq') }),
+  ]);
+  t.teardown(async () => {
+    await Promise.all([mysql.stop(), rabbitmq.stop()]);
+    rmSync(folder, { recursive: true, force: true });
+  });
+  return { mysql, rabbitmq };
+}
