@@ -1,0 +1,34 @@
+import { runFeeds } from '../feeds.ts';
+import { latenessOf } from '../lateness.ts';
+import type { Figure, Row } from '../row.ts';
+
+/** ms */
+const DURATION = 360_000;
+
+/** How long each thread's event loop is held up. */
+export const row: Row = {
+  name: 'pauses',
+  how:
+    'the feeds run again, with the event loop of each thread watched by perf_hooks, at a resolution of 1 ms that is ' +
+    'subtracted; the watching itself costs a few per cent of a core, so that no other figure is taken here.',
+  async run(bench) {
+    const duration = Math.max(3000, DURATION * bench.scale);
+    const { threads } = await runFeeds(bench, { loopDelay: true }, (feeds) => {
+      bench.say(`measuring for ${duration / 1000} s`);
+      return feeds.measure(duration);
+    });
+    const figures: Figure[] = [];
+    const rounds: Record<string, number>[] = [];
+    for (const { thread, delay } of threads) {
+      if (delay === null) throw new Error(`the event loop of ${thread} was not watched`);
+      const goal = { must: 10, aim: 5, good: 'at most' } as const;
+      figures.push({ name: `${thread} p99`, value: delay.p99, unit: 'ms', goal });
+      figures.push({ name: `${thread} max`, value: delay.max, unit: 'ms' });
+      rounds.push(
+        Object.fromEntries(Object.entries(delay).map(([name, value]) => [`${thread}.${name}`, value])),
+      );
+    }
+    const lateness = latenessOf(threads);
+    return { figures, rounds: [...rounds, { 'lateness.p99': lateness.percentile(0.99) }] };
+  },
+};
