@@ -50,7 +50,7 @@ export type Period = {
 };
 
 export type FeedsOptions = {
-  /** Whether each thread's event loop is watched too, which costs a few per cent of a core. */
+  /** Whether each thread's event loop is watched too, which takes a timer each ms. */
   readonly loopDelay: boolean;
 };
 

@@ -43,7 +43,7 @@ type Told =
   | { readonly type: 'ask'; readonly number: number }
   | { readonly type: 'readings'; readonly number: number; readonly readings: Readings };
 
-/** Notes for this thread from now on. A timer each ms costs a few per cent of a core, so the delay is asked for. */
+/** Notes for this thread from now on. The loop's delay only where it is asked for: it takes a timer each ms. */
 export class Gauge {
   readonly #thread: string;
   readonly #lateness = new Float64Array(LATENESS_STEPS);

@@ -10,7 +10,7 @@ export const row: Row = {
   name: 'pauses',
   how:
     'the feeds run again, with the event loop of each thread watched by perf_hooks, at a resolution of 1 ms that is ' +
-    'subtracted; the watching itself costs a few per cent of a core, so that no other figure is taken here.',
+    'subtracted; the watching takes a timer each ms in each thread, so no other figure is taken here.',
   async run(bench) {
     const duration = Math.max(3000, DURATION * bench.scale);
     const { threads } = await runFeeds(bench, { loopDelay: true }, (feeds) => {
