@@ -10,8 +10,6 @@ import { jobName } from './seed-table.ts';
  * jobs, and of messages a second, stays what it is.
  */
 const KINDS = 3;
-/** How many new jobs there are before the first is removed. */
-const KEPT = 200;
 /** How often it is looked what is to be sent, ms. */
 const TICK = 5;
 const CONNECTIONS = 32;
@@ -19,8 +17,9 @@ const CONNECTIONS = 32;
 const agent = new Agent({ keepAlive: true, maxSockets: CONNECTIONS });
 const latency = new Histogram(0.1);
 /** Over all runs: a name that was new once is not new again. */
-let created = 0;
-let removed = 0;
+let named = 0;
+/** New jobs that are there, the oldest first. */
+const created: number[] = [];
 let turn = 0;
 
 let sent = 0;
@@ -39,11 +38,10 @@ type Change = {
 function nextChange({ jobs, interval }: EditsOptions): Change {
   const kind = turn++ % KINDS;
   const query = `?interval=${interval}`;
-  if (kind === 0) return { method: 'PUT', job: jobs + ++created, query, status: 201 };
-  if (kind === 1 || removed + KEPT >= created) {
-    return { method: 'POST', job: 1 + Math.floor(Math.random() * jobs), query, status: 200 };
-  }
-  return { method: 'DELETE', job: jobs + ++removed, query: '', status: 204 };
+  if (kind === 0) return { method: 'PUT', job: jobs + ++named, query, status: 201 };
+  const oldest = kind === 2 ? created.shift() : undefined;
+  if (oldest !== undefined) return { method: 'DELETE', job: oldest, query: '', status: 204 };
+  return { method: 'POST', job: 1 + Math.floor(Math.random() * jobs), query, status: 200 };
 }
 
 async function send(options: EditsOptions, wantedAt: number): Promise<void> {
@@ -56,6 +54,7 @@ async function send(options: EditsOptions, wantedAt: number): Promise<void> {
   for await (const part of response) text += part;
   if (response.statusCode !== status)
     throw new Error(`${method} of job ${job} was answered with ${response.statusCode}: ${text}`);
+  if (method === 'PUT') created.push(job);
   latency.add(performance.now() - wantedAt);
 }
 

@@ -14,6 +14,7 @@ import {
 import type { Readings } from './programs/gauge.ts';
 import type { Bench } from './row.ts';
 import { rowsWritten } from './rows-written.ts';
+import { scaled, scaledTime } from './scale.ts';
 
 /** Dalga with a gauge in each thread. */
 const PROGRAM = fileURLToPath(new URL('./programs/measured-dalga.js', import.meta.url));
@@ -24,6 +25,12 @@ export const INTERVAL = 300_000;
 
 /** How long the run goes on before anything is measured, ms. */
 const SETTLE = 15_000;
+
+/** Of the shortest trial, ms: some messages are due. */
+export const LEAST_DURATION = 3000;
+
+/** Of the messages that are due in a period: with less something is wrong. */
+const LEAST_SHARE = 0.5;
 
 /** A job is in the table after at most this long, ms. */
 const SEED_TIME = 0.05;
@@ -63,8 +70,8 @@ export async function runFeeds<T>(
   { loopDelay }: FeedsOptions,
   work: (feeds: Feeds) => Promise<T>,
 ): Promise<T> {
-  const { rabbitmq, scale, say } = bench;
-  const jobs = Math.max(100, Math.round(JOBS * scale));
+  const { rabbitmq, say } = bench;
+  const jobs = scaled(bench, JOBS);
   const mysql = await freshDatabase(bench.mysql);
   const queue = await freshQueue(rabbitmq);
   let dalga: RunningDalga | null = null;
@@ -72,13 +79,13 @@ export async function runFeeds<T>(
   try {
     say(`filling a table with ${jobs} jobs`);
     // Nothing is due before all is there, so that the run does not begin with what was missed.
-    const from = Date.now() + 2000 + jobs * SEED_TIME;
+    const from = Date.now() + 500 + jobs * SEED_TIME;
     await seedTable(mysql, { jobs, intervalMs: INTERVAL, from, routingKey: queue.name });
     consumer = await startLeanConsumer(rabbitmq, queue.name);
     const env = { BENCH_LOOP_DELAY: loopDelay ? '1' : '0' };
     dalga = await runDalga({ mysql, rabbitmq, env, program: PROGRAM });
     const ready = await dalga.ready();
-    await delay(Math.max(from - ready, 0) + Math.max(1000, SETTLE * scale));
+    await delay(Math.max(from - ready, 0) + scaledTime(bench, SETTLE));
     const result = await work(feedsOf({ dalga, consumer, mysql, queue: queue.name, jobs }));
     await dalga.stop();
     return result;
@@ -116,7 +123,7 @@ function feedsOf({ dalga, consumer, mysql, queue, jobs }: Parts): Feeds {
       const seconds = (performance.now() - begun) / 1000;
       const [threads, { received, delay: late }] = await Promise.all([read(), consumer.reset()]);
       const rows = (await rowsWritten(mysql)) - rowsBefore;
-      if (received === 0) throw new Error('no message came');
+      if (received < (jobs / INTERVAL) * duration * LEAST_SHARE) throw new Error(`${received} messages came`);
       return { seconds, cpu: cpu / seconds, rows: rows / seconds, received, delay: late, threads };
     },
   };

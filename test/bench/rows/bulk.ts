@@ -2,6 +2,7 @@ import { MultiRowInsert } from '../baselines/multi-row-insert.ts';
 import { type BulkAnswer, type BulkRequest, writeJobs } from '../bulk-load.ts';
 import { Child, cpuSeconds, freshDatabase, inTurns, medianOf, memoryOf, runDalga } from '../harness.ts';
 import type { Bench, Row } from '../row.ts';
+import { scaled } from '../scale.ts';
 
 const JOBS = 1_000_000;
 /** s: none is due while it is measured. */
@@ -15,10 +16,10 @@ export const row: Row = {
   name: 'bulk',
   how:
     'POST of 1,000,000 jobs of 50 bytes as NDJSON by one client, from its first byte to the last line of the answer, ' +
-    'into empty tables; against the same rows by multi-row INSERTs of mysql2 from memory, with as many sessions and ' +
-    'rows in a statement as are quickest here.',
+    'into empty tables, against the same rows by multi-row INSERTs of mysql2 from memory, with as many sessions and ' +
+    'rows in a statement as are quickest here',
   async run(bench) {
-    const jobs = Math.max(100, Math.round(JOBS * bench.scale));
+    const jobs = scaled(bench, JOBS);
     const { file, remove } = await writeJobs(jobs, ROUTING_KEY, INTERVAL);
     const insert = new MultiRowInsert();
     try {

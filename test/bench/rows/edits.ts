@@ -1,8 +1,9 @@
 import { startEditor } from '../edits.ts';
-import { type Feeds, INTERVAL, runFeeds } from '../feeds.ts';
+import { type Feeds, INTERVAL, LEAST_DURATION, runFeeds } from '../feeds.ts';
 import { inTurns, medianOf } from '../harness.ts';
 import { latenessOf } from '../lateness.ts';
 import type { Row } from '../row.ts';
+import { scaledTime } from '../scale.ts';
 
 /** Changes a second. */
 const RATE = 1000;
@@ -19,19 +20,20 @@ export const row: Row = {
   name: 'edits',
   how:
     'in the feeds run, in turns two minutes without changes and two with 1,000 a second, a third each new jobs, POSTs ' +
-    'to random ones and DELETEs, each answered when it is on disk; lateness is of every message. The client shares ' +
-    'the cores too.',
+    'to random ones and DELETEs, each answered when it is on disk; lateness is that of the feeds row, of every ' +
+    'message, and the client shares the cores too',
   async run(bench) {
+    const duration = scaledTime(bench, DURATION, LEAST_DURATION);
     const editor = startEditor();
     try {
       const rounds = await runFeeds(bench, { loopDelay: false }, (feeds) => {
         const changes = { url: feeds.dalga.url, routingKey: feeds.queue, jobs: feeds.jobs };
         return inTurns(bench, {
-          without: async () => measureLateness(feeds, bench.scale),
+          without: async () => measureLateness(feeds, duration),
           with: async () => {
             const rate = Math.max(30, RATE * bench.scale);
             await editor.start({ ...changes, interval: INTERVAL / 1000, rate });
-            const lateness = await measureLateness(feeds, bench.scale);
+            const lateness = await measureLateness(feeds, duration);
             const { rate: changed, p50, p99 } = await editor.stop();
             return { ...lateness, changes: changed, 'answer p50': p50, 'answer p99': p99 };
           },
@@ -64,8 +66,8 @@ export const row: Row = {
   },
 };
 
-async function measureLateness(feeds: Feeds, scale: number): Promise<Record<string, number>> {
-  const { threads, cpu, rows, seconds, received } = await feeds.measure(Math.max(2000, DURATION * scale));
+async function measureLateness(feeds: Feeds, duration: number): Promise<Record<string, number>> {
+  const { threads, cpu, rows, seconds, received } = await feeds.measure(duration);
   const lateness = latenessOf(threads);
   return {
     p50: lateness.percentile(0.5),

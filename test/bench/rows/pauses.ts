@@ -1,6 +1,7 @@
-import { runFeeds } from '../feeds.ts';
+import { LEAST_DURATION, runFeeds } from '../feeds.ts';
 import { latenessOf } from '../lateness.ts';
 import type { Figure, Row } from '../row.ts';
+import { scaledTime } from '../scale.ts';
 
 /** ms */
 const DURATION = 360_000;
@@ -10,9 +11,9 @@ export const row: Row = {
   name: 'pauses',
   how:
     'the feeds run again, with the event loop of each thread watched by perf_hooks, at a resolution of 1 ms that is ' +
-    'subtracted; the watching takes a timer each ms in each thread, so no other figure is taken here.',
+    'subtracted; this takes a timer each ms in each thread, so that no other figure is taken here',
   async run(bench) {
-    const duration = Math.max(3000, DURATION * bench.scale);
+    const duration = scaledTime(bench, DURATION, LEAST_DURATION);
     const { threads } = await runFeeds(bench, { loopDelay: true }, (feeds) => {
       bench.say(`measuring for ${duration / 1000} s`);
       return feeds.measure(duration);

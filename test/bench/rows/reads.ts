@@ -1,6 +1,7 @@
 import { freshDatabase, freshQueue, runDalga, seedTable } from '../harness.ts';
 import { measureRatio } from '../http-ratio.ts';
 import type { Row } from '../row.ts';
+import { scaled } from '../scale.ts';
 
 /** They make 1,000 messages a second. */
 const JOBS = 1_000_000;
@@ -10,11 +11,11 @@ const INTERVAL = 1_000_000;
 export const row: Row = {
   name: 'reads',
   how:
-    'autocannon, 64 connections, each GET of a random job of 1,000,000, while 1,000 messages a second are published; ' +
-    'against a bare Fastify route under the same requests, without Dalga beside it. The generator and the servers ' +
-    'share the cores.',
+    'autocannon, 64 connections, each GET of a random job of 1,000,000, while 1,000 messages a second are published, ' +
+    'against a bare Fastify route under the same requests, without Dalga beside it; the generator and the servers ' +
+    'share the cores',
   async run(bench) {
-    const jobs = Math.max(100, Math.round(JOBS * bench.scale));
+    const jobs = scaled(bench, JOBS);
     const queue = await freshQueue(bench.rabbitmq);
     const mysql = await freshDatabase(bench.mysql);
     try {

@@ -1,6 +1,7 @@
 import { freshDatabase, freshQueue, runDalga, seedTable } from '../harness.ts';
 import { measureRatio } from '../http-ratio.ts';
 import type { Row } from '../row.ts';
+import { scaled } from '../scale.ts';
 
 /** Jobs that are due every minute while the writes go on: 1,000 messages a second. */
 const JOBS = 60_000;
@@ -11,10 +12,10 @@ export const row: Row = {
   name: 'writes',
   how:
     'autocannon, 64 connections, each PUT a new job that is on disk before it is answered, while 1,000 messages a ' +
-    'second are published; against a bare Fastify route under the same requests, without Dalga beside it. The ' +
-    'generator and the servers share the cores.',
+    'second are published, against a bare Fastify route under the same requests, without Dalga beside it; the ' +
+    'generator and the servers share the cores',
   async run(bench) {
-    const jobs = Math.max(100, Math.round(JOBS * bench.scale));
+    const jobs = scaled(bench, JOBS);
     const queue = await freshQueue(bench.rabbitmq);
     try {
       return await measureRatio(bench, {
