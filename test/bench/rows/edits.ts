@@ -44,7 +44,7 @@ export const row: Row = {
       return {
         figures: [
           {
-            name: 'lateness p99 with 1,000 changes a second',
+            name: 'lateness p99 with edits',
             value: beside,
             unit: 'ms',
             goal: {

@@ -1,5 +1,6 @@
 import { LEAST_DURATION, runFeeds } from '../feeds.ts';
 import { latenessOf } from '../lateness.ts';
+import type { Readings } from '../programs/gauge.ts';
 import type { Figure, Row } from '../row.ts';
 import { scaledTime } from '../scale.ts';
 
@@ -20,7 +21,7 @@ export const row: Row = {
     });
     const figures: Figure[] = [];
     const rounds: Record<string, number>[] = [];
-    for (const { thread, delay } of threads) {
+    for (const { thread, delay } of named(threads)) {
       if (delay === null) throw new Error(`the event loop of ${thread} was not watched`);
       const goal = { must: 10, aim: 5, good: 'at most' } as const;
       figures.push({ name: `${thread} p99`, value: delay.p99, unit: 'ms', goal });
@@ -33,3 +34,12 @@ export const row: Row = {
     return { figures, rounds: [...rounds, { 'lateness.p99': lateness.percentile(0.99) }] };
   },
 };
+
+/** With names that are the same in each run, in an order that is too: a thread's id depends on what came before. */
+function named(threads: readonly Readings[]): Readings[] {
+  const publishers = threads.filter(({ thread }) => thread.startsWith('publisher'));
+  return [
+    ...['main', 'scheduler'].flatMap((name) => threads.filter(({ thread }) => thread === name)),
+    ...publishers.map((readings, index) => ({ ...readings, thread: `publisher ${index + 1}` })),
+  ];
+}
