@@ -15,6 +15,9 @@ export async function writeJobs(
 ): Promise<{ readonly file: string; readonly remove: () => void }> {
   const folder = mkdtempSync(join(tmpdir(), 'dalga-bench-'));
   const file = join(folder, 'jobs.ndjson');
+  const remove = (): void => rmSync(folder, { recursive: true, force: true });
+  // A run that is broken off leaves no hundred megabytes behind.
+  process.once('exit', remove);
   const stream = createWriteStream(file);
   for (let first = 1; first <= jobs; first += LINES) {
     let text = '';
@@ -24,7 +27,7 @@ export async function writeJobs(
   }
   stream.end();
   await once(stream, 'close');
-  return { file, remove: () => rmSync(folder, { recursive: true, force: true }) };
+  return { file, remove };
 }
 
 export type BulkRequest = { readonly url: string; readonly file: string };
