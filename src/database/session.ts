@@ -3,6 +3,7 @@ import { createConnection } from 'mysql2';
 import type { Timers } from '../clock.ts';
 import { systemTimers } from '../clock.ts';
 import type { MysqlConfig } from '../config.ts';
+import { formatStatement } from './format.ts';
 import { errnoOf, SessionLost, sessionEnds } from './sql-errors.ts';
 import type { Statement } from './statements.ts';
 import { sessionSettings } from './statements.ts';
@@ -117,14 +118,9 @@ class Mysql2Session implements SqlSession {
 
   async run(statement: Statement, deadline = this.#deadline): Promise<SqlResult> {
     if (!this.#usable) throw new SessionLost('the connection to MySQL is closed');
-    const { sql } = statement;
-    const values = statement.values.map((value) =>
-      value instanceof Uint8Array && !Buffer.isBuffer(value)
-        ? Buffer.from(value.buffer, value.byteOffset, value.byteLength)
-        : value,
-    );
+    const sql = formatStatement(statement);
     return this.#within<SqlResult>(deadline, 'a statement', (done) => {
-      this.#connection.query({ sql, values, rowsAsArray: true }, (error, result) => {
+      this.#connection.query({ sql, rowsAsArray: true }, (error, result) => {
         if (error) return done(error);
         if (Array.isArray(result)) return done(null, { rows: result as SqlRow[], affectedRows: 0 });
         done(null, { rows: [], affectedRows: result.affectedRows });

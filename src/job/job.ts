@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 
 /**
  * A job's name: the pair that identifies it. Both are valid UTF-8 and are compared byte for byte: case, trailing
@@ -59,11 +59,10 @@ export type SettledJob = { readonly id: number; readonly version: number };
  * The routing key's length stands before it, so that ("ab", "c") and ("a", "bc") differ.
  */
 export function hashJobKey(key: JobKey): Buffer {
-  const routingKey = Buffer.from(key.routingKey, 'utf8');
-  return createHash('sha256')
-    .update(Buffer.of(routingKey.length))
-    .update(routingKey)
-    .update(key.job, 'utf8')
-    .digest()
-    .subarray(0, 16);
+  const length = Buffer.byteLength(key.routingKey);
+  const bytes = Buffer.allocUnsafe(1 + length + Buffer.byteLength(key.job));
+  bytes[0] = length;
+  bytes.write(key.routingKey, 1);
+  bytes.write(key.job, 1 + length);
+  return hash('sha256', bytes, 'buffer').subarray(0, 16);
 }

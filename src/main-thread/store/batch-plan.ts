@@ -146,11 +146,13 @@ function sumUp(entries: Iterable<Entry>, { isSettled }: BatchInput) {
 
 /** The job that a key names. */
 export function nameJob(key: JobKey, hash: Uint8Array): NamedJob {
-  // Arrays of their own: a view of a shared buffer would take the whole buffer along when it is posted.
-  const encoder = new TextEncoder();
-  return {
-    hash,
-    routingKey: new Uint8Array(encoder.encode(key.routingKey)),
-    job: new Uint8Array(encoder.encode(key.job)),
-  };
+  return { hash, routingKey: bytesOf(key.routingKey), job: bytesOf(key.job) };
+}
+
+const encoder = new TextEncoder();
+
+/** An array of its own: a view of a shared buffer would take the whole buffer along when it is posted. */
+function bytesOf(text: string): Uint8Array {
+  const bytes = encoder.encode(text);
+  return bytes.length === bytes.buffer.byteLength ? bytes : new Uint8Array(bytes);
 }
