@@ -195,9 +195,10 @@ class JobJudge {
 function behind(
   { missed, sent, arrivedAt, scheduledAt }: Attempt,
   intervalMs: number,
-  { misfireAfter, clockTolerance }: OracleOptions,
+  { misfireAfter, clockTolerance, queued }: OracleOptions,
 ): number {
   if (missed === 0) return 0;
+  if (sent === null && queued) return missed;
   const patience = Math.min(misfireAfter, intervalMs);
   const sentAt = sent?.clock ?? arrivedAt!;
   // Where the time of sending is not known exactly, what is doubtful speaks for it.

@@ -17,6 +17,8 @@ export type OracleOptions = {
   readonly inFlightReplaced: number;
   /** By how much Dalga's clock may differ from the oracle's, ms. */
   readonly clockTolerance: number;
+  /** Messages may have lain in a queue for long: when they were sent is not known at all. */
+  readonly queued: boolean;
 };
 
 /** What a message says. */
@@ -29,6 +31,7 @@ const DEFAULTS: OracleOptions = {
   inFlight: 1000,
   inFlightReplaced: 1000,
   clockTolerance: 5,
+  queued: false,
 };
 
 /**

@@ -75,8 +75,6 @@ export const MUST_HAPPEN: readonly string[] = [
   'mysql.statement lock wait timeout',
   'mysql.killed a connection',
   'mysql.idle session ended',
-  'mysql.lock waits',
-  'mysql.lock wait timeouts',
   'process.start',
   'process.killed',
   'process.failed',
@@ -90,3 +88,6 @@ export const MUST_HAPPEN: readonly string[] = [
   'oracle.cancelled',
   'oracle.repeatedExcused',
 ];
+
+/** A few hundred seeds may miss these: `rare.test.ts` looks for them where they are likely. */
+export const RARE = ['mysql.lock waits', 'mysql.lock wait timeouts'];

@@ -86,8 +86,9 @@ t.test('connections closed, a memory alarm, queues and exchanges', { timeout: 30
   });
 
   await step('a queue is deleted, and declared again', async () => {
-    const { samples } = await world.metrics('now', () => true);
-    const before = samples.get('dalga_occurrences_returned_total')!;
+    const returnedNow = async () =>
+      (await world.metrics('now', () => true)).samples.get('dalga_occurrences_returned_total')!;
+    const before = await returnedNow();
     await operate(async (channel) => {
       await channel.assertQueue('gone', { durable: true });
       await bind(channel, 'gone');
@@ -106,11 +107,12 @@ t.test('connections closed, a memory alarm, queues and exchanges', { timeout: 30
     });
     await collect('gone', () => come++);
     await world.schedule({ ...plan, count: 10, in: 3000 });
-    const count = 110;
-    await world.until('each has come or was returned', async () => {
-      const returned = await world.metrics('now', () => true);
-      return come + returned.samples.get('dalga_occurrences_returned_total')! - before === count;
-    });
+    const after = come;
+    await world.until('the last ones come', () => come >= after + 10);
+    await world.settled();
+    const returned = (await returnedNow()) - before;
+    // A queue that is deleted takes along what lies in it.
+    t.ok(come + returned <= 110 && come + returned > 90, `${come} came, ${returned} were returned`);
     const told = world.told();
     t.ok(told.length >= 1 && told.length <= 12, 'some are told of', { told });
     t.match(
