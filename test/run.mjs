@@ -26,7 +26,7 @@ const stop = new Promise((_, reject) => {
 stop.catch(() => {});
 
 /** Many seeds of the simulation: they need the processors, but no servers and no time of theirs. */
-const SIMULATION = /\/simulation\/(seeds-|breakages)/;
+const SIMULATION = /\/simulation\/(seeds-|breakages|rare)/;
 /** They put a load on the program, and judge what comes of it: they want the machine to themselves. */
 const ALONE = /\/faults\/(breakages|kill|standby|threads)\./;
 
