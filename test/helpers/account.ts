@@ -12,6 +12,8 @@ import type { SeedJob } from './seed-jobs.ts';
 
 /** By how much Dalga's clock, which is slewed to the wall clock, may differ from this process's, ms. */
 const CLOCK_TOLERANCE = 20;
+/** How long a broker or a consumer on a loaded machine may keep a message, ms. */
+const DELIVERY_LIMIT = 3000;
 
 /** For a broker that works, on a loaded machine, ms. */
 const BROKER_DELAY = 5000;
@@ -19,6 +21,8 @@ const BROKER_DELAY = 5000;
 /** Jobs, and messages of each, that are told of where something was found. */
 const STORIES = 5;
 const TAIL = 20;
+/** Messages of times that are at most so far from what was found, ms. */
+const NEAR = 30_000;
 
 /** What a process had sent before it was gone comes within this, ms; another one takes longer to start. */
 const DELIVERY = 500;
@@ -35,7 +39,7 @@ export class Account implements Journal {
 
   /** @param brokerDelay the longest that the broker may take to hand a message over, ms */
   constructor(options: Partial<OracleOptions> = {}, brokerDelay = BROKER_DELAY) {
-    this.oracle = new Oracle({ clockTolerance: CLOCK_TOLERANCE, ...options });
+    this.oracle = new Oracle({ clockTolerance: CLOCK_TOLERANCE, delivery: DELIVERY_LIMIT, ...options });
     this.#brokerDelay = brokerDelay;
   }
 
@@ -78,14 +82,17 @@ export class Account implements Journal {
 
   /** The table, and for the first few findings all that was asked of their jobs and all that came. */
   tell(report: Report): string {
-    const stories = report.findings.slice(0, STORIES).map(({ job }) => {
+    const stories = report.findings.slice(0, STORIES).map(({ job, scheduledAt: found }) => {
       const changes = this.oracle.changes.get(job)?.map(({ askedAt, answeredAt, answer }) => {
         return `    ${askedAt} to ${answeredAt}: ${JSON.stringify(answer)}`;
       });
-      const came = this.oracle.attempts.get(job)?.map(({ messageId, scheduledAt, arrivedAt, missed }) => {
+      const near = this.oracle.attempts
+        .get(job)
+        ?.filter(({ scheduledAt }) => Math.abs(scheduledAt - found) <= NEAR);
+      const came = near?.map(({ messageId, scheduledAt, arrivedAt, missed }) => {
         return `    ${arrivedAt}: ${messageId} for ${scheduledAt}${missed > 0 ? `, ${missed} missed` : ''}`;
       });
-      return [`  ${job}`, ...(changes ?? []), ...(came ?? ['    nothing came']).slice(-TAIL)].join('\n');
+      return [`  ${job}`, ...(changes ?? []), ...(came ?? ['    nothing came']).slice(0, TAIL)].join('\n');
     });
     return [report.toString(), ...stories].join('\n');
   }

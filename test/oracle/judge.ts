@@ -195,14 +195,13 @@ class JobJudge {
 function behind(
   { missed, sent, arrivedAt, scheduledAt }: Attempt,
   intervalMs: number,
-  { misfireAfter, clockTolerance, queued }: OracleOptions,
+  { misfireAfter, clockTolerance, delivery }: OracleOptions,
 ): number {
   if (missed === 0) return 0;
-  if (sent === null && queued) return missed;
   const patience = Math.min(misfireAfter, intervalMs);
   const sentAt = sent?.clock ?? arrivedAt!;
   // Where the time of sending is not known exactly, what is doubtful speaks for it.
-  const margin = sent === null ? clockTolerance + patience / 10 : 0;
+  const margin = sent === null ? clockTolerance + delivery + patience / 10 : 0;
   return missed - (sentAt - scheduledAt > patience + margin ? 1 : 0);
 }
 

@@ -17,8 +17,11 @@ export type OracleOptions = {
   readonly inFlightReplaced: number;
   /** By how much Dalga's clock may differ from the oracle's, ms. */
   readonly clockTolerance: number;
-  /** Messages may have lain in a queue for long: when they were sent is not known at all. */
-  readonly queued: boolean;
+  /**
+   * How long a message may be on its way, ms, where it is not known when it was sent: whether it counts its own time as
+   * missed depends on that.
+   */
+  readonly delivery: number;
 };
 
 /** What a message says. */
@@ -31,7 +34,7 @@ const DEFAULTS: OracleOptions = {
   inFlight: 1000,
   inFlightReplaced: 1000,
   clockTolerance: 5,
-  queued: false,
+  delivery: 0,
 };
 
 /**

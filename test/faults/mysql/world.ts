@@ -33,7 +33,7 @@ export type Answer = {
 
 /** The program over a MySQL that a test makes fail, with jobs that run each second, and an oracle that watches. */
 export class World {
-  readonly oracle = new Oracle({ lateAfter: LATE_AFTER });
+  readonly oracle = new Oracle({ lateAfter: LATE_AFTER, delivery: LATE_AFTER });
   readonly settings: Settings;
   readonly httpPort: number;
   readonly queue: string;

@@ -72,7 +72,7 @@ t.test('one route is refused, another is never confirmed, and 998 go on', { time
   const before = median(lateness.slice(-SAMPLE));
 
   // Both are bad from their first message on, and more often due than any other.
-  const bad = new Oracle({ lateAfter: 15_000, clockTolerance: 100, queued: true });
+  const bad = new Oracle({ lateAfter: 15_000, clockTolerance: 100, delivery: Number.POSITIVE_INFINITY });
   const beganAt = Date.now();
   await setSilent('silent', true);
   for (const routingKey of ['bad.silent', 'bad.full']) {

@@ -51,7 +51,9 @@ export type Plan = {
 export class World {
   readonly url: string;
   process: DalgaProcess;
-  readonly oracle = new Oracle({ lateAfter: LATE_AFTER, inFlight: LATE_AFTER, clockTolerance: 100 });
+  readonly oracle = new Oracle({
+    ...{ lateAfter: LATE_AFTER, inFlight: LATE_AFTER, clockTolerance: 100, delivery: LATE_AFTER },
+  });
   readonly messages: Received[] = [];
   readonly consumer: SteadyConsumer;
   readonly #t: Test;
