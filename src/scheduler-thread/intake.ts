@@ -17,6 +17,8 @@ export class Intake {
   #exceptions = new Map<number, Owed[]>();
   /** Ids that were removed while the load runs: a row that the snapshot still has is not to come back. */
   #tombstones: Set<number> | null = new Set();
+  /** Ids that changes brought while the load runs: only these can be there when their row is loaded. */
+  #changed: Set<number> | null = new Set();
 
   /** @param watermark the durable one at the start, Unix ms */
   constructor(occurrences: Occurrences, watermark: number, exceptions: Exceptions) {
@@ -34,18 +36,22 @@ export class Intake {
   }
 
   apply(change: JobChange): void {
-    if (change.op === 'upsert') this.#upsert(change.row);
-    else this.#remove(change.id);
+    if (change.op === 'upsert') {
+      this.#changed?.add(change.row.id);
+      this.#upsert(change.row);
+    } else this.#remove(change.id);
   }
 
   /** A row of the snapshot: it counts only when no change of the job has come. */
   load(row: JobRow): void {
     if (this.#tombstones?.has(row.id)) return;
-    this.#upsert(row);
+    if (this.#changed?.has(row.id)) this.#upsert(row);
+    else this.#arm(this.#occurrences.arena.add(row));
   }
 
   finishLoad(): void {
     this.#tombstones = null;
+    this.#changed = null;
     this.#exceptions = new Map();
   }
 

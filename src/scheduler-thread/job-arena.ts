@@ -30,6 +30,7 @@ export class JobArena {
   readonly #bytes = new ByteStore();
   readonly #index = new IdIndex((slot) => this.id.get(slot));
   readonly #exchange: string;
+  #lastRoute: { readonly bytes: Buffer; readonly routingKey: string; readonly index: number } | null = null;
   /** Freed slots: a list through `flight`. */
   #free = -1;
   #end = 0;
@@ -150,9 +151,21 @@ export class JobArena {
 
   #writeRoute(slot: number, row: JobRow): void {
     const before = this.route.get(slot);
-    const routingKey = Buffer.from(row.routingKey.buffer, row.routingKey.byteOffset, row.routingKey.length);
-    this.route.set(slot, this.routes.acquire(this.#exchange, routingKey.toString('utf8')));
+    this.route.set(slot, this.#acquireRoute(row.routingKey));
     if (before !== -1) this.routes.release(before);
+  }
+
+  /** Many jobs in a row have the same routing key: it is not decoded again. */
+  #acquireRoute(bytes: Uint8Array): number {
+    const last = this.#lastRoute;
+    const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+    if (last !== null && view.equals(last.bytes) && this.routes.acquireAgain(last.index, last.routingKey)) {
+      return last.index;
+    }
+    const routingKey = view.toString('utf8');
+    const index = this.routes.acquire(this.#exchange, routingKey);
+    this.#lastRoute = { bytes: Buffer.from(view), routingKey, index };
+    return index;
   }
 
   #writeBody(slot: number, body: Uint8Array): void {

@@ -76,6 +76,14 @@ export class Routes {
     return index;
   }
 
+  /** Likewise, of a route that is known already: false when it is another one by now. */
+  acquireAgain(index: number, routingKey: string): boolean {
+    const route = this.#states[index];
+    if (route === undefined || route.routingKey !== routingKey) return false;
+    route.users++;
+    return true;
+  }
+
   /** One job, or one flight, less. */
   release(index: number): void {
     const route = this.#states[index]!;
