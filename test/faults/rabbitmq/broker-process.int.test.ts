@@ -61,7 +61,8 @@ t.test('RabbitMQ is stopped, is killed, and comes later than Dalga', { timeout: 
   t.equal(new Set(later).size, later.length, 'each change of state is told once', { later });
 
   await first.more(1);
-  const { metrics } = await first.judge();
+  // A broker that is killed forgets what it has handed out, and may give it out again without saying so.
+  const { metrics } = await first.judge({ givenOutAgain: true });
   t.equal(metrics.samples.get('dalga_reconnects_total{server="rabbitmq"}'), 2);
   await second!.judge();
 });
