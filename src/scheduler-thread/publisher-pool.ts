@@ -14,8 +14,6 @@ import {
 export type PublisherPoolOptions = {
   readonly init: PublisherInit;
   readonly threads: number;
-  /** Batches that one thread has at a time; further ones wait in the pool. */
-  readonly batchesPerThread?: number;
   readonly onReport: (report: PublisherReport) => void;
   /**
    * A thread has ended unasked, after its last report and its last answer: what it left pending is lost.
@@ -60,7 +58,6 @@ export function publisherThreads(configured: number, cores: number = availablePa
 
 /** Starts the threads at once; each connects and reports `connection.changed`. */
 export function createPublisherPool(options: PublisherPoolOptions): PublisherPool {
-  const batchesPerThread = options.batchesPerThread ?? BATCHES_PER_THREAD;
   pools += 1;
   const closing = `dalga-publishers-${process.pid}-${pools}-${Math.random()}`;
   const piscina = new Piscina({
@@ -68,7 +65,7 @@ export function createPublisherPool(options: PublisherPoolOptions): PublisherPoo
     workerData: { ...options.init, closing },
     minThreads: options.threads,
     maxThreads: options.threads,
-    concurrentTasksPerWorker: batchesPerThread,
+    concurrentTasksPerWorker: BATCHES_PER_THREAD,
     idleTimeout: Number.POSITIVE_INFINITY,
     // 'sync' stops a thread's event loop between tasks, and with it the heartbeats and the late confirms.
     atomics: 'disabled',

@@ -32,9 +32,8 @@ const FORGET_AFTER = 5;
  *   at once       when the lease was released, or when its owner was an earlier process of this very instance (same
  *                 host name and HTTP address, which this process has bound by now) whose connection is gone;
  *   later         when this instance was registered as a standby for one full lease, so that an owner which reaches
- *                 MySQL has seen it,
- *                 and the lease is over by MySQL's clock, or the row was not renewed for one full lease by this
- *                 process's monotonic clock (MySQL's clock may step back).
+ *                 MySQL has seen it, and the lease is over by MySQL's clock, or the row was not renewed for one full
+ *                 lease by this process's monotonic clock (MySQL's clock may step back).
  *
  * What was decided on is checked again under the row's lock.
  */

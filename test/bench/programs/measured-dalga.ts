@@ -1,9 +1,7 @@
-import { systemTimers } from '../../../src/clock.ts';
-import { runCommandLine } from '../../../src/command-line.ts';
 import { createDalga } from '../../../src/dalga.ts';
 import { createLog } from '../../../src/log.ts';
 import { startSchedulerThread } from '../../../src/main-thread/scheduler-client.ts';
-import { version } from '../../../src/version.ts';
+import { serveOnly } from '../../helpers/serve-only.ts';
 import { collectReadings } from './gauge.ts';
 
 /**
@@ -14,24 +12,9 @@ const SCHEDULER = new URL('./measured-scheduler.js', import.meta.url);
 
 collectReadings();
 
-const notHere = () => Promise.reject(new Error('it only serves'));
-
-const exitCode = await runCommandLine({
-  env: process.env,
-  args: process.argv.slice(2),
-  version,
-  stdout: (text) => process.stdout.write(text),
-  stderr: (text) => process.stderr.write(text),
-  onSignal: (listener) => process.on('SIGTERM', listener),
-  timers: systemTimers,
-  createService: async (config) =>
-    createDalga(config, {
-      log: createLog('main', config.debug),
-      startScheduler: (init, events, timers) => startSchedulerThread(init, events, timers, SCHEDULER),
-    }),
-  createTables: notHere,
-  importTable: notHere,
-  resetWatermark: notHere,
-  renewTag: notHere,
-});
-process.exit(exitCode);
+await serveOnly(async (config) =>
+  createDalga(config, {
+    log: createLog('main', config.debug),
+    startScheduler: (init, events, timers) => startSchedulerThread(init, events, timers, SCHEDULER),
+  }),
+);

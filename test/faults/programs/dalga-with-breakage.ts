@@ -1,11 +1,10 @@
 import { BroadcastChannel } from 'node:worker_threads';
-import { SlewedClock, systemTimers } from '../../../src/clock.ts';
-import { runCommandLine } from '../../../src/command-line.ts';
+import { SlewedClock } from '../../../src/clock.ts';
 import { createDalga } from '../../../src/dalga.ts';
 import { openSession } from '../../../src/database/session.ts';
 import { createLog } from '../../../src/log.ts';
 import { startSchedulerThread } from '../../../src/main-thread/scheduler-client.ts';
-import { version } from '../../../src/version.ts';
+import { serveOnly } from '../../helpers/serve-only.ts';
 import { theBreakage, wall } from './the-breakage.ts';
 
 /**
@@ -22,30 +21,14 @@ const faults = new BroadcastChannel('dalga-test-faults');
 faults.unref();
 process.on('SIGUSR2', () => faults.postMessage(process.env.TEST_FAULT));
 
-const notHere = () => Promise.reject(new Error('it only serves'));
-
-const exitCode = await runCommandLine({
-  env: process.env,
-  args: process.argv.slice(2),
-  version,
-  stdout: (text) => process.stdout.write(text),
-  stderr: (text) => process.stderr.write(text),
-  onSignal: (listener) => process.on('SIGTERM', listener),
-  timers: systemTimers,
-  createService: async (config) => {
-    const open = () =>
-      openSession(config.mysql, { lease: config.lease, deadline: DEADLINE, connectTimeout: DEADLINE });
-    return createDalga(config, {
-      log: createLog('main', config.debug),
-      clock: new SlewedClock(wall),
-      connect: breakage.connect(open),
-      startScheduler: (init, events, timers) =>
-        startSchedulerThread(breakage.init(init), events, timers, SCHEDULER, breakage.mainPort),
-    });
-  },
-  createTables: notHere,
-  importTable: notHere,
-  resetWatermark: notHere,
-  renewTag: notHere,
+await serveOnly(async (config) => {
+  const open = () =>
+    openSession(config.mysql, { lease: config.lease, deadline: DEADLINE, connectTimeout: DEADLINE });
+  return createDalga(config, {
+    log: createLog('main', config.debug),
+    clock: new SlewedClock(wall),
+    connect: breakage.connect(open),
+    startScheduler: (init, events, timers) =>
+      startSchedulerThread(breakage.init(init), events, timers, SCHEDULER, breakage.mainPort),
+  });
 });
-process.exit(exitCode);
