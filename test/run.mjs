@@ -2,8 +2,6 @@
 //
 //   npm test                            everything
 //   npm test -- --unit                  only the quick ones: no servers (*.int.test.ts), no simulation of many seeds
-//   npm test -- --faults                only those that judge how much a crash repeats, which a busy machine blurs; they are
-//                                       left out else
 //   npm test -- test/job                only the tests in a folder, or one file
 //   npm test -- --grep=phase            anything else with dashes goes to tap
 import { spawn } from 'node:child_process';
@@ -16,8 +14,7 @@ import { build, checkNode, installPackages, root, run } from '../src/quickstart/
 
 const args = process.argv.slice(2);
 const unitOnly = args.includes('--unit');
-const faults = args.includes('--faults');
-const tapOptions = args.filter((arg) => arg.startsWith('-') && !['--unit', '--faults'].includes(arg));
+const tapOptions = args.filter((arg) => arg.startsWith('-') && arg !== '--unit');
 const filters = args.filter((arg) => !arg.startsWith('-'));
 
 // Whatever ends this process ends the servers too; a signal must still let `finally` clean up.
@@ -32,8 +29,6 @@ stop.catch(() => {});
 const SIMULATION = /\/simulation\/(seeds-|breakages|rare)/;
 /** They put a load on the program, and judge what comes of it: they want the machine to themselves. */
 const ALONE = /\/faults\/(breakages|kill|standby|threads)\./;
-/** These judge to 250 ms how much a crash repeats: with both servers on two cores that is not stable. */
-const QUIET = /\/faults\/(kill|standby)\./;
 
 const folder = mkdtempSync(join(tmpdir(), 'dalga-test-'));
 let servers = [];
@@ -82,7 +77,7 @@ function testFiles() {
     .filter((path) => path.endsWith('.test.js'))
     .filter((path) => !unitOnly || !(path.includes('.int.') || SIMULATION.test(path)))
     .sort();
-  if (filters.length === 0) return all.filter((path) => QUIET.test(path) === faults);
+  if (filters.length === 0) return all;
   const wanted = filters.map((filter) => {
     const path = relative(root, resolve(filter)).replace(/\.ts$/, '.js');
     return path.startsWith('dist') ? path : join('dist', path);

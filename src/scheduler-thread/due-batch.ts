@@ -1,10 +1,10 @@
 import type { Occurrences } from './occurrences.ts';
 import { mayTake } from './routes.ts';
 
-/** Messages in one batch, at most. */
-export const BATCH_LIMIT = 500;
-/** What waited may fill so much of a batch while something else is due: a route that recovers must not starve others. */
-const WAITING_SHARE = BATCH_LIMIT / 2;
+/**
+ * What waited may fill so much of a batch while something else is due: a route that recovers must not starve others.
+ */
+const WAITING_SHARE = 0.5;
 /** Turns taken in one go, whether or not their messages can be sent. */
 const TURNS_IN_ONE_GO = 5000;
 /** With more waiting routes than this they are not looked through at each turn, but once in so many ms a thousand. */
@@ -13,6 +13,8 @@ const LOOK_PAUSE = 5;
 
 export type DueBatchOptions = {
   readonly occurrences: Occurrences;
+  /** Messages in one batch. */
+  readonly limit: number;
   /** Whether the publishers can reach this exchange. */
   readonly isUsable: (exchange: string) => boolean;
 };
@@ -29,16 +31,16 @@ export class DueBatch {
 
   /** Flights for one batch, sent from here on; none when nothing can go now. Times in ms. */
   take(now: number, monotonic: number): number[] {
-    const { occurrences } = this.#options;
+    const { occurrences, limit } = this.#options;
     const { queue, flights, waitingRoutes } = occurrences;
     const taken: number[] = [];
     const mayLook =
       waitingRoutes.size <= MANY_ROUTES || monotonic >= this.#lookedAt + lookPause(waitingRoutes.size);
     if (mayLook) {
       this.#lookedAt = monotonic;
-      this.#takeWaiting(taken, WAITING_SHARE, now, monotonic);
+      this.#takeWaiting(taken, limit * WAITING_SHARE, now, monotonic);
     }
-    for (let turns = 0; taken.length < BATCH_LIMIT && queue.firstTime <= now; turns++) {
+    for (let turns = 0; taken.length < limit && queue.firstTime <= now; turns++) {
       if (turns === TURNS_IN_ONE_GO) break;
       const flight = occurrences.takeTurn(queue.firstSlot, now);
       if (flight === -1) continue;
@@ -49,7 +51,7 @@ export class DueBatch {
         occurrences.hold(flight);
       }
     }
-    if (mayLook) this.#takeWaiting(taken, BATCH_LIMIT, now, monotonic);
+    if (mayLook) this.#takeWaiting(taken, limit, now, monotonic);
     return taken;
   }
 

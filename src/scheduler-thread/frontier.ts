@@ -1,15 +1,14 @@
-import { EXCEPTIONS_LIMIT } from '../job/exceptions.ts';
-import type { Flights } from './flights.ts';
 import { FlightState } from './flights.ts';
-import type { JobArena } from './job-arena.ts';
+import type { Occurrences } from './occurrences.ts';
 
 /**
  * The frontier: every occurrence before it is settled or listed. It is the smallest of now, the earliest time in
- * the queue (due, but not taken yet) and the earliest unsettled time that the list of exceptions does not hold.
- * (The stamps of changes that are not taken in yet are main's part: it knows them first.)
+ * the queue (due, but not taken yet) and the earliest that the list of exceptions has no place for. (The stamps of
+ * changes that are not taken in yet are main's part: it knows them first.)
  *
  * What is unsettled is listed however young it is, also at or after the frontier: the durable watermark may be
- * ahead of it, after a step of the clock, and everything unsettled before that one has to be in the list.
+ * ahead of it, after a step of the clock, and everything unsettled before that one has to be in the list. So is a job
+ * in the queue whose next run is to count times from before the watermark.
  */
 export type Frontier = {
   /** Unix ms. */
@@ -21,56 +20,56 @@ export type Frontier = {
 
 /**
  * @param now Unix ms
- * @param firstQueued the earliest time in the queue, Unix ms; Infinity when it is empty
  * @param limit the most that the list holds; what does not fit holds the frontier back
  */
-export function computeFrontier(
-  flights: Flights,
-  arena: JobArena,
-  now: number,
-  firstQueued: number,
-  limit: number = EXCEPTIONS_LIMIT,
-): Frontier {
-  // Times are whole ms: what is due in this very ms and not in the queue any more was taken.
-  const time = Math.min(Math.floor(now) + 1, firstQueued);
-  const unsettled = flights.sent + flights.waiting;
-  const firstLeftOut = unsettled > limit ? nthSmallest(timesOf(flights), limit) : Number.POSITIVE_INFINITY;
+export function computeFrontier(occurrences: Occurrences, now: number, limit: number): Frontier {
+  const { arena, queue, unsettledCount } = occurrences;
+  const leftOut = unsettledCount > limit ? nthSmallest(firstTimes(occurrences), limit) : Infinity;
   const ids: number[] = [];
   const times: number[] = [];
-  const behind: number[] = [];
-  forEachUnsettled(flights, (flight) => {
-    const scheduled = flights.time.get(flight);
-    if (scheduled >= firstLeftOut) return;
-    ids.push(arena.id.get(flights.slot.get(flight)));
-    times.push(scheduled);
-    behind.push(flights.behind.get(flight));
+  const behinds: number[] = [];
+  forEachUnsettled(occurrences, (slot, time, behind) => {
+    if (leftOut !== Infinity && firstTime(occurrences, slot, time, behind) >= leftOut) return;
+    ids.push(arena.id.get(slot));
+    times.push(time);
+    behinds.push(behind);
   });
   return {
-    time: Math.min(time, firstLeftOut),
+    // Times are whole ms: what is due in this very ms and not in the queue any more was taken.
+    time: Math.min(Math.floor(now) + 1, queue.firstTime, leftOut),
     ids: Float64Array.from(ids),
     times: Float64Array.from(times),
-    behind: Float64Array.from(behind),
+    behind: Float64Array.from(behinds),
   };
 }
 
 /** A bad exchange can leave every job's flight unsettled: nothing is allocated for each. */
-function timesOf(flights: Flights): Float64Array {
-  const times = new Float64Array(flights.sent + flights.waiting);
+function firstTimes(occurrences: Occurrences): Float64Array {
+  const values = new Float64Array(occurrences.unsettledCount);
   let count = 0;
-  forEachUnsettled(flights, (flight) => {
-    times[count++] = flights.time.get(flight);
+  forEachUnsettled(occurrences, (slot, time, behind) => {
+    values[count++] = firstTime(occurrences, slot, time, behind);
   });
-  return times;
+  return values;
 }
 
-function forEachUnsettled(flights: Flights, visit: (flight: number) => void): void {
+/** The earliest that the occurrence stands for: with a watermark after it, nothing would tell of those before. */
+function firstTime({ arena }: Occurrences, slot: number, time: number, behind: number): number {
+  return time - behind * arena.interval.get(slot);
+}
+
+function forEachUnsettled(
+  { flights, queue, debts }: Occurrences,
+  visit: (slot: number, time: number, behind: number) => void,
+): void {
   let left = flights.sent + flights.waiting;
   for (let flight = 0; left > 0; flight++) {
     const state = flights.state.get(flight);
     if (state !== FlightState.sent && state !== FlightState.waiting) continue;
-    visit(flight);
+    visit(flights.slot.get(flight), flights.time.get(flight), flights.behind.get(flight));
     left--;
   }
+  for (const [slot, debt] of debts) visit(slot, queue.timeOf(slot), debt);
 }
 
 /** The n-th smallest (from 0), in linear time on average (Hoare's selection); reorders the values. */

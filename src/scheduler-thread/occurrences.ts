@@ -48,6 +48,11 @@ export class Occurrences {
     this.#random = random;
   }
 
+  /** How many there are that a checkpoint must not forget: on their way, waiting, or counted by a run to come. */
+  get unsettledCount(): number {
+    return this.flights.sent + this.flights.waiting + this.debts.size;
+  }
+
   /** How many occurrences have settled. */
   get settledCount(): number {
     const { confirmed, returned, superseded, cancelled } = this.counts;

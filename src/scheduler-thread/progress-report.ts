@@ -12,7 +12,7 @@ export type Checkpointed = {
   readonly settledCount: number;
 };
 
-/** A frontier that took long is used again for so many times as long: it takes at most this share of the thread. */
+/** A frontier is used again for so many times as long as another would take: they take this share of the thread. */
 const REUSE = 20;
 
 const NOTHING = new Uint8Array(0);
@@ -21,15 +21,20 @@ const NOTHING = new Uint8Array(0);
 export class ProgressReport {
   readonly #occurrences: Occurrences;
   readonly #clock: Clock;
+  readonly #limit: number;
   /** Unix ms: after a step back the clock says less than what has run already. */
   #highestNow = 0;
   /** Monotonic ms. */
-  #reuseUntil = Number.NEGATIVE_INFINITY;
+  #endedAt = Number.NEGATIVE_INFINITY;
+  /** What the last one took for each that was unsettled, ms. */
+  #costOfEach = 0;
   #last: Checkpointed | null = null;
 
-  constructor(occurrences: Occurrences, clock: Clock) {
+  /** @param limit the most entries that a list of exceptions has */
+  constructor(occurrences: Occurrences, clock: Clock, limit: number) {
     this.#occurrences = occurrences;
     this.#clock = clock;
+    this.#limit = limit;
   }
 
   /**
@@ -38,18 +43,23 @@ export class ProgressReport {
    * @param fresh of this moment, however long that takes
    */
   read(acknowledged: number, { loading = false, fresh = false }): Checkpointed {
-    const { settledCount } = this.#occurrences;
+    const { settledCount, unsettledCount } = this.#occurrences;
     if (loading) return { acknowledged, frontier: null, exceptions: NOTHING, settledCount };
     const began = this.#clock.monotonic();
     // An earlier report holds as a whole, with the changes that it knew: it says less, and nothing wrong.
-    if (!fresh && this.#last !== null && began < this.#reuseUntil) return this.#last;
-    const { flights, arena, queue } = this.#occurrences;
+    if (
+      !fresh &&
+      this.#last !== null &&
+      began < this.#endedAt + this.#costOfEach * (unsettledCount + 1) * REUSE
+    ) {
+      return this.#last;
+    }
     this.#highestNow = Math.max(this.#highestNow, this.#clock.now());
-    const frontier = computeFrontier(flights, arena, this.#highestNow, queue.firstTime);
+    const frontier = computeFrontier(this.#occurrences, this.#highestNow, this.#limit);
     const exceptions = encodeExceptions(frontier);
     this.#last = { acknowledged, frontier: frontier.time, exceptions, settledCount };
-    const ended = this.#clock.monotonic();
-    this.#reuseUntil = ended + (ended - began) * REUSE;
+    this.#endedAt = this.#clock.monotonic();
+    this.#costOfEach = (this.#endedAt - began) / (unsettledCount + 1);
     return this.#last;
   }
 }

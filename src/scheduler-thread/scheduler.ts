@@ -1,5 +1,5 @@
 import type { Clock, Timers } from '../clock.ts';
-import { decodeExceptions, EXCEPTIONS_LIMIT } from '../job/exceptions.ts';
+import { decodeExceptions } from '../job/exceptions.ts';
 import type { JobRow } from '../job/job.ts';
 import type { JobChange, Progress, SchedulerCounters } from '../protocol/main-scheduler.ts';
 import {
@@ -12,10 +12,11 @@ import {
 import { buildBatch } from './batch-builder.ts';
 import { BatchesOut } from './batches-out.ts';
 import { Connections } from './connections.ts';
-import { BATCH_LIMIT, DueBatch } from './due-batch.ts';
+import { DueBatch } from './due-batch.ts';
 import { DueCount } from './due-count.ts';
 import { Intake } from './intake.ts';
 import { LatenessCount } from './lateness-count.ts';
+import { LIMITS, type Limits } from './limits.ts';
 import { Occurrences } from './occurrences.ts';
 import { ProgressReport } from './progress-report.ts';
 import { describeReturned, type ReturnedMessage } from './return-log.ts';
@@ -30,8 +31,6 @@ const BATCHES_IN_ONE_GO = 4;
 const GATHER = 2;
 /** While the table loads what is due is looked for this often, ms. */
 const LOAD_WAKE = 10;
-/** Messages that publishers may have unconfirmed in all. */
-const UNCONFIRMED_LIMIT = 100_000;
 /**
  * A batch may be written for so long, as a share of the lease, also while the lease may be trusted for ever: what
  * waits in a publisher for longer comes back unsent, and is handed out under the trust of that moment.
@@ -46,6 +45,7 @@ export type SchedulerOptions = {
   readonly publish: (batch: PublishBatch) => Promise<PublishAnswer>;
   /** Batches that the publishers take at a time. */
   readonly batchesAtOnce: number;
+  readonly limits?: Limits | undefined;
   readonly exchange: string;
   /** ms */
   readonly misfireAfter: number;
@@ -69,6 +69,7 @@ export type SchedulerOptions = {
  */
 export class Scheduler {
   readonly #options: SchedulerOptions;
+  readonly #limits: Limits;
   readonly #occurrences: Occurrences;
   readonly #intake: Intake;
   readonly #out = new BatchesOut();
@@ -91,14 +92,17 @@ export class Scheduler {
   #onSettled: (() => void) | null = null;
 
   constructor(options: SchedulerOptions) {
+    const { limits = LIMITS } = options;
     this.#options = options;
+    this.#limits = limits;
     this.#trustedUntil = options.trustedUntil;
     this.#occurrences = new Occurrences(options.exchange, options.random);
     this.#due = new DueBatch({
       occurrences: this.#occurrences,
+      limit: limits.batch,
       isUsable: (exchange) => this.#isUsable(exchange),
     });
-    this.#report = new ProgressReport(this.#occurrences, options.clock);
+    this.#report = new ProgressReport(this.#occurrences, options.clock, limits.exceptions);
     this.#intake = new Intake(this.#occurrences, options.watermark, decodeExceptions(options.exceptions));
   }
 
@@ -210,10 +214,11 @@ export class Scheduler {
       });
     }
     const progress = this.progress(true);
-    const { sent, waiting } = this.#occurrences.flights;
+    const { sent } = this.#occurrences.flights;
+    const isListed = this.#occurrences.unsettledCount <= this.#limits.exceptions;
     // Until the table is loaded the durable checkpoint stays as it is, and what ran meanwhile runs again.
     const unwritten = this.#intake.loading && this.#occurrences.settledCount > 0;
-    return { progress, clean: sent === 0 && waiting <= EXCEPTIONS_LIMIT && !unwritten };
+    return { progress, clean: sent === 0 && isListed && !unwritten };
   }
 
   #mayDispatch(): boolean {
@@ -221,7 +226,7 @@ export class Scheduler {
       !this.#stopping &&
       this.#connected.size > 0 &&
       this.#answersOpen < this.#options.batchesAtOnce &&
-      this.#occurrences.unconfirmed < UNCONFIRMED_LIMIT &&
+      this.#occurrences.unconfirmed < this.#limits.unconfirmed &&
       this.#options.clock.monotonic() < this.#trustedUntil
     );
   }
@@ -233,9 +238,9 @@ export class Scheduler {
 
   /** What is due and cannot be taken now is listed too: else the watermark would stop before what ran. */
   #holdDue(): void {
-    const { queue, flights } = this.#occurrences;
+    const { queue } = this.#occurrences;
     const now = this.#options.clock.now();
-    while (queue.firstTime <= now && flights.waiting <= EXCEPTIONS_LIMIT) {
+    while (queue.firstTime <= now && this.#occurrences.unsettledCount <= this.#limits.exceptions) {
       const flight = this.#occurrences.takeTurn(queue.firstSlot, now);
       if (flight !== -1) this.#occurrences.hold(flight);
     }
@@ -266,7 +271,7 @@ export class Scheduler {
     const number = ++this.#batchNumber;
     const now = clock.now();
     const monotonic = clock.monotonic();
-    if (taken.length < BATCH_LIMIT) this.#gatherUntil = monotonic + GATHER;
+    if (taken.length < this.#limits.batch) this.#gatherUntil = monotonic + GATHER;
     const message = buildBatch(taken, flights, arena, {
       number,
       trustedUntil: Math.min(this.#trustedUntil, monotonic + lease * TRUST_SHARE),

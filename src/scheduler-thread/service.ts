@@ -7,6 +7,7 @@ import type { SchedulerCommand, SchedulerInit, SchedulerReport } from '../protoc
 import type { PublishAnswer, PublishBatch, PublisherReport } from '../protocol/scheduler-publisher.ts';
 import { type TypedPort, unreachable } from '../protocol/typed-port.ts';
 import { BrokerLog } from './broker-log.ts';
+import type { Limits } from './limits.ts';
 import { type LoaderOptions, loadTable } from './loader.ts';
 import { RefusalLog } from './refusal-log.ts';
 import { ReturnLog } from './return-log.ts';
@@ -42,6 +43,7 @@ export type SchedulerServiceOptions = {
   readonly startPublishers: (service: SchedulerService) => Publishers;
   /** Batches that the publishers take at a time. */
   readonly batchesAtOnce: number;
+  readonly limits?: Limits;
   readonly openTable: LoaderOptions['open'];
   /** Counts the table's jobs and the bytes of their names. */
   readonly measureTable: () => Promise<TableMeasure>;
@@ -73,6 +75,7 @@ export class SchedulerService {
       random: options.random,
       publish: (batch) => this.#publishers.publish(batch),
       batchesAtOnce: options.batchesAtOnce,
+      limits: options.limits,
       exchange: init.config.rabbitmq.exchange,
       misfireAfter: init.config.misfireAfter,
       watermark: init.watermark,

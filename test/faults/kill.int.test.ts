@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { ApiWriters } from '../helpers/api-writers.ts';
 import { scrapeBalanced } from '../helpers/balance.ts';
-import { type DurableState, readDurableState } from '../helpers/durable-state.ts';
+import { type Crash, needless, readDurableState } from '../helpers/durable-state.ts';
 import type { Exposition } from '../helpers/exposition.ts';
 import { seededRandom } from '../helpers/random.ts';
 import { type Arrival, repetitions } from '../helpers/recorder.ts';
@@ -17,15 +17,13 @@ const WRITES = 150;
 /** What was confirmed longer before a kill must not come again, ms. */
 const PROMISE = 250;
 
-/** Exceptions from which on the list, which holds 10,000, may be full. */
-const FULL = 9000;
 /** How long a process may take to catch up before it is killed all the same, ms. */
 const CATCH_UP = 8000;
 /** On a machine that takes longer than this, ms, the rest of the kills do not wait for anything. */
 const BUDGET = 100_000;
 
-/** One kill, and what was durable after it. */
-type Kill = { readonly at: number; readonly goneAt: number; readonly durable: DurableState };
+/** A crash of an owner in its daily work, or while it loads or catches up. */
+type Kill = Crash & { readonly daily: boolean };
 
 t.test('kill -9, 25 times in a row, under load', { timeout: 280_000 }, async (t) => {
   const seed = Number(process.env.DALGA_TEST_SEED ?? Date.now() % 1_000_000);
@@ -52,74 +50,65 @@ t.test('kill -9, 25 times in a row, under load', { timeout: 280_000 }, async (t)
   for (let count = 1; count <= KILLS; count++) {
     // Some while it starts and loads, some while it catches up, most in its daily work.
     const phase = Date.now() - begun > BUDGET ? 0 : random();
-    let readyAt = Number.POSITIVE_INFINITY;
+    let daily = false;
     if (phase > 0.2) {
       await owner.process.ready(owner.url);
-      readyAt = Date.now();
       await scrapeBalanced(t, owner.url);
-      if (phase > 0.4) await caughtUp(t, owner.url);
+      if (phase > 0.4) daily = await caughtUp(t, owner.url);
     }
     await delay(random() * 1000);
     const at = Date.now();
-    const stall = account.slowestAnswer(at - 2000, at);
     await owner.process.kill();
     const goneAt = Date.now();
-    const durable = await readDurableState(database);
-    kills.push({ at, goneAt, durable });
-    const { launchedAt } = owner;
+    kills.push({ at, goneAt, daily, durable: await readDurableState(database) });
     owner = scene.launch(port);
-
-    // A change that is not acknowledged holds the watermark back: so do the commits of a slow machine. What does
-    // not fit into the list of exceptions holds it back, too.
-    const from = at - PROMISE - 3 * stall;
-    // So does a backlog: a catch-up run carries the latest of the times that it stands for, and the watermark stays
-    // at the earliest that is still to be taken.
-    const whole = from < readyAt || durable.exceptions.size > FULL || durable.watermark < from - 1000;
-    account.crashed(whole ? Math.min(launchedAt, from) : from, goneAt);
-    t.comment(
-      `kill ${count}: ${at - launchedAt} ms after its start, ${whole ? 'while it loaded or caught up' : 'in its daily work'}`,
-    );
   }
   await owner.process.ready(owner.url);
   await writers.stop();
   account.oracle.trouble({ from: begun, to: Number.POSITIVE_INFINITY });
+  // What may come again is judged below, by what was durable.
+  account.oracle.mayRepeat({ from: begun, to: Number.POSITIVE_INFINITY });
   const report = await closeScene(t, scene, owner);
 
   t.comment(account.tell(report));
-  t.comment(tell(recorder.arrivals, kills));
   t.equal(report.count('lost'), 0, 'lost');
-  t.ok(report.ok, `nothing else: ${account.tell(report)}`);
+  t.ok(report.ok, `nothing else: ${report}`);
   t.ok(report.counts.expected > 10_000);
-  t.same(unneeded(recorder.arrivals, kills), [], 'what the durable watermark calls settled is not repeated');
+  t.same(needless(recorder.arrivals, kills), [], 'what is settled durably is not repeated');
+  const ages = oldestRepeated(recorder.arrivals, kills);
+  for (const [index, { at, daily, durable }] of kills.entries()) {
+    const work = daily ? 'in its daily work' : 'while it loaded or caught up';
+    const { watermark, exceptions } = durable;
+    t.comment(
+      `kill ${index + 1}, ${work}: repeated what was confirmed up to ${ages[index]} ms before; the watermark was ${at - watermark} ms old, with ${exceptions.size} exceptions`,
+    );
+  }
+  const usual = ages.filter((_, index) => kills[index]!.daily).sort((a, b) => a - b);
+  t.ok(usual.length > 0);
+  // Of most: a machine that stalls may keep a checkpoint.
+  t.ok(usual[usual.length >> 1]! <= PROMISE, `in daily work: ${usual.join(', ')} ms`);
 });
 
-/** Resolves when little waits or is on its way, or when that takes too long. */
-async function caughtUp(t: Test, url: string): Promise<void> {
+/** Resolves when little waits or is on its way, or, with false, when that takes too long. */
+async function caughtUp(t: Test, url: string): Promise<boolean> {
   const open = (samples: Exposition['samples']) =>
     samples.get('dalga_jobs_due')! +
     samples.get('dalga_occurrences_held_back')! +
     samples.get('dalga_occurrences_in_flight')!;
   const until = Date.now() + CATCH_UP;
-  while (Date.now() < until && open((await scrapeBalanced(t, url)).samples) > RATE / 4) await delay(100);
+  while (open((await scrapeBalanced(t, url)).samples) > RATE / 4) {
+    if (Date.now() > until) return false;
+    await delay(100);
+  }
+  return true;
 }
 
-/** The repetitions of what was settled before the watermark that the next owner began with. */
-function unneeded(arrivals: readonly Arrival[], kills: readonly Kill[]): Arrival[] {
-  return repetitions(arrivals).flatMap(({ arrival }) => {
-    const kill = kills.findLast(({ goneAt }) => goneAt <= arrival.arrivedAt);
-    const { watermark, exceptions } = kill!.durable;
-    const owed =
-      arrival.scheduledAt >= watermark || exceptions.has(arrival.messageId.replace(/^[^.]*\./, ''));
-    return owed ? [] : [arrival];
-  });
-}
-
-/** How long before a kill those that were repeated had come first. */
-function tell(arrivals: readonly Arrival[], kills: readonly Kill[]): string {
-  const ages = repetitions(arrivals).map(({ before }) => {
-    const kill = kills.find(({ goneAt }) => before.arrivedAt <= goneAt) ?? kills.at(-1)!;
-    return Math.max(kill.at - before.arrivedAt, 0);
-  });
-  const within = (limit: number) => ages.filter((age) => age <= limit).length;
-  return `${ages.length} repeated; confirmed within ${PROMISE} ms before the kill: ${within(PROMISE)}, within 500 ms: ${within(500)}, within 1 s: ${within(1000)}, longest ${ages.reduce((longest, age) => Math.max(longest, age), 0)} ms`;
+/** For each kill, how long before it the oldest of what was repeated after it had come, ms. */
+function oldestRepeated(arrivals: readonly Arrival[], kills: readonly Kill[]): number[] {
+  const ages = kills.map(() => 0);
+  for (const { before } of repetitions(arrivals)) {
+    const index = kills.findIndex(({ goneAt }) => before.arrivedAt <= goneAt);
+    if (index !== -1) ages[index] = Math.max(ages[index]!, kills[index]!.at - before.arrivedAt);
+  }
+  return ages;
 }

@@ -1,8 +1,11 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { ApiWriters } from '../helpers/api-writers.ts';
 import { scrapeBalanced } from '../helpers/balance.ts';
+import { type Crash, needless, readDurableState } from '../helpers/durable-state.ts';
 import { startProxy, type TcpProxy } from '../helpers/proxy.ts';
-import { closeScene, freePort, type Launched, openScene, type Scene } from '../helpers/scene.ts';
+import { repetitions } from '../helpers/recorder.ts';
+import { closeScene, freePort, isQuiet, type Launched, openScene, type Scene } from '../helpers/scene.ts';
 import type { SeedJob } from '../helpers/seed-jobs.ts';
 
 /** For another figure: DALGA_TEST_JOBS=1000000 npm test -- --timeout=1200 test/faults/standby.int.test.ts */
@@ -11,10 +14,8 @@ const JOBS = Number(process.env.DALGA_TEST_JOBS ?? 100_000);
 const LEASE = 5000;
 /** So that there are about 1,667 messages a second, ms. */
 const INTERVAL = Math.max(60_000, Math.round(JOBS / 1_667) * 1000);
-/** What was confirmed longer before a crash must not come again, ms. */
-const PROMISE = 250;
-/** What a loaded machine may add to the end of a lease, ms. */
-const STALL = 1000;
+/** What was on its way to MySQL when a fault came has arrived after this, and no standby has taken over yet, ms. */
+const ARRIVES = 1000;
 /** Far above what a takeover takes, even on a loaded machine, ms. */
 const BOUND = 120_000;
 
@@ -30,6 +31,7 @@ t.test('an owner and a standby', { timeout: JOBS > 100_000 ? 1_200_000 : 280_000
   await first.process.ready(first.url);
   const second = await launch(t, scene);
   let owner = first;
+  const crashes: Fault[] = [];
   const writers = new ApiWriters({
     url: () => owner.url,
     routingKey: scene.queue,
@@ -56,7 +58,8 @@ t.test('an owner and a standby', { timeout: JOBS > 100_000 ? 1_200_000 : 280_000
   });
 
   await t.test('kill -9 of the owner', async (t) => {
-    const fault = await crash(scene, [first, second], () => first.process.kill());
+    const fault = await crash(t, scene, second, () => first.process.kill());
+    crashes.push(fault);
     owner = second;
     await takenOver(t, scene, second, { ...fault, name: 'kill -9' });
     first = await launch(t, scene, first);
@@ -64,40 +67,45 @@ t.test('an owner and a standby', { timeout: JOBS > 100_000 ? 1_200_000 : 280_000
   });
 
   await t.test('a frozen owner finds itself fenced', async (t) => {
-    const fault = await crash(scene, [second, first], () => freeze(second));
+    const fault = await crash(t, scene, first, () => freeze(second));
+    crashes.push(fault);
     owner = first;
     await takenOver(t, scene, first, { ...fault, name: 'freeze' });
-    await thaw(t, scene, second, fault.at);
+    await thaw(t, scene, { frozen: second, owner: first }, fault.at);
   });
 
   await t.test('an owner that is frozen between BEGIN and COMMIT', async (t) => {
-    const fault = await crash(scene, [first, second], () => freezeAtCommit(first));
+    const fault = await crash(t, scene, second, () => freezeAtCommit(first));
+    crashes.push(fault);
     owner = second;
     await takenOver(t, scene, second, { ...fault, name: 'freeze with the state row locked' });
     first.proxy.blackHole(false);
-    await thaw(t, scene, first, fault.at);
+    await thaw(t, scene, { frozen: first, owner: second }, fault.at);
   });
 
   await t.test('an owner that is cut off from MySQL', async (t) => {
-    const fault = await crash(scene, [second, first], async () => second.proxy.blackHole(true));
-    // It goes on until its lease ends, and the new owner knows nothing of that.
-    account.oracle.mayRepeat({ from: fault.at, to: fault.at + LEASE + STALL });
+    // It goes on until its lease ends.
+    const fault = await crash(t, scene, first, async () => second.proxy.blackHole(true));
     const marks = second.process.log.length;
     await takenOver(t, scene, first, { ...fault, name: 'partition from MySQL' });
     owner = first;
     second.proxy.blackHole(false);
     await becameStandby(t, second, marks);
+    crashes.push({ ...fault, goneAt: Date.now() });
     account.oracle.staleOwner({ from: fault.at, to: Date.now() });
   });
 
   await writers.stop();
   await second.process.stop();
   account.oracle.trouble({ from: begun, to: Number.POSITIVE_INFINITY });
+  // What may come again is judged below, by what was durable.
+  account.oracle.mayRepeat({ from: begun, to: Number.POSITIVE_INFINITY });
   const report = await closeScene(t, scene, first);
   t.comment(account.tell(report));
   t.equal(report.count('lost'), 0, 'lost');
   t.ok(report.ok, `nothing else: ${account.tell(report)}`);
   t.ok(report.counts.expected > 10_000);
+  t.same(needless(scene.recorder.arrivals, crashes), [], 'what is settled durably is not repeated');
 });
 
 t.test('an owner that was killed comes back on its own address, and waits for no lease', async (t) => {
@@ -131,29 +139,34 @@ async function launch(t: Test, scene: Scene, before?: Instance): Promise<Instanc
   return { port, proxy, ...scene.launch(port, { DALGA_MYSQL_PORT: String(proxy.port) }) };
 }
 
-/** When a fault came about, Unix ms, and how long the standby's log was then. */
-type Fault = { readonly at: number; readonly mark: number };
+/** When a fault came about, Unix ms, how long the standby's log was then, and what the standby begins with. */
+type Fault = Crash & { readonly mark: number };
 
 /** Brings a fault of the owner about. */
 async function crash(
-  { account, recorder }: Scene,
-  [, standby]: readonly [owner: Instance, standby: Instance],
+  t: Test,
+  scene: Scene,
+  standby: Instance,
   bringAbout: () => Promise<void>,
 ): Promise<Fault> {
-  await seen(recorder);
+  await seen(scene.recorder);
   const mark = standby.process.log.length;
-  const before = Date.now();
-  const stall = account.slowestAnswer(before - 2000, before);
   await bringAbout();
   const at = Date.now();
-  account.crashed(before - PROMISE - 3 * stall, at);
-  return { at, mark };
+  await delay(ARRIVES);
+  const durable = await readDurableState(scene.database, { locking: false });
+  t.ok(Date.now() < at + LEASE / 2, 'it is read before a standby takes over');
+  return { at, goneAt: at, mark, durable };
 }
 
 /** Resolves when the owner must have seen a standby that is registered by now: it looks three times in a lease. */
-async function seen({ arrivals, arrival }: Scene['recorder']): Promise<void> {
-  const now = Date.now();
-  await arrival(({ scheduledAt }) => scheduledAt > now + LEASE, arrivals.length);
+async function seen(recorder: Scene['recorder']): Promise<void> {
+  await allBefore(recorder, Date.now() + LEASE);
+}
+
+/** Resolves when a message of a later time came: what was sent before then is in the queue before it. */
+async function allBefore({ arrivals, arrival }: Scene['recorder'], time: number): Promise<void> {
+  await arrival(({ scheduledAt }) => scheduledAt > time, arrivals.length);
 }
 
 async function freeze({ process }: Instance): Promise<void> {
@@ -191,15 +204,25 @@ async function takenOver(
   await scrapeBalanced(t, standby.url);
 }
 
-/** Lets a frozen owner go on some time after it has lost the table: it must find that out. */
-async function thaw(t: Test, { account, recorder }: Scene, instance: Instance, at: number): Promise<void> {
+/** Lets a frozen owner go on some time after it has lost the table: it must find that out before it takes anything. */
+async function thaw(
+  t: Test,
+  { account, recorder }: Scene,
+  { frozen, owner }: { readonly frozen: Instance; readonly owner: Instance },
+  at: number,
+): Promise<void> {
+  t.ok(await isQuiet(owner.url), 'the new owner has caught up');
+  await allBefore(recorder, Date.now());
+  const mark = frozen.process.log.length;
   const thawed = Date.now();
-  // What has come due meanwhile is the new owner's: none of it may come a second time.
-  const { arrivals } = recorder;
-  await recorder.arrival(({ scheduledAt }) => scheduledAt > thawed, arrivals.length);
-  const mark = instance.process.log.length;
-  instance.process.child.kill('SIGCONT');
-  await becameStandby(t, instance, mark);
+  frozen.process.child.kill('SIGCONT');
+  await becameStandby(t, frozen, mark);
+  await allBefore(recorder, Date.now());
+  // What it was writing to a socket when it froze goes on its way.
+  const again = repetitions(recorder.arrivals).filter(
+    ({ arrival }) => arrival.arrivedAt > thawed && arrival.scheduledAt > at,
+  );
+  t.same(again, [], 'it sent nothing that became due meanwhile');
   account.oracle.staleOwner({ from: at, to: Date.now() });
 }
 

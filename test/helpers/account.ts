@@ -33,8 +33,6 @@ const DELIVERY = 500;
  */
 export class Account implements Journal {
   readonly oracle: Oracle;
-  readonly #answers: { readonly sentAt: number; answeredAt: number }[] = [];
-
   readonly #brokerDelay: number;
 
   /** @param brokerDelay the longest that the broker may take to hand a message over, ms */
@@ -54,20 +52,9 @@ export class Account implements Journal {
 
   sending(job: string, asked: Asked, sentAt: number): (result: Result, answeredAt: number) => void {
     const change = this.oracle.asked(job, sentAt, planOf(asked, sentAt, Number.POSITIVE_INFINITY));
-    const times = { sentAt, answeredAt: Number.POSITIVE_INFINITY };
-    this.#answers.push(times);
     return (result, answeredAt) => {
-      times.answeredAt = answeredAt;
       this.oracle.answered(change, answeredAt, answerOf(asked, result, sentAt, answeredAt));
     };
-  }
-
-  /** The longest that a request had to wait for its answer in this span, ms: how slow the machine is now. */
-  slowestAnswer(from: number, to: number): number {
-    const waits = this.#answers
-      .filter(({ sentAt, answeredAt }) => answeredAt >= from && sentAt <= to)
-      .map(({ sentAt, answeredAt }) => Math.min(answeredAt, to) - sentAt);
-    return Math.max(0, ...waits);
   }
 
   /**

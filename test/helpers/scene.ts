@@ -87,7 +87,7 @@ export async function freePort(): Promise<number> {
 const CATCH_UP = 20_000;
 
 /** Whether the instance has come to have nothing that waits, in time: a loaded machine may never. */
-async function isQuiet(url: string): Promise<boolean> {
+export async function isQuiet(url: string): Promise<boolean> {
   const until = Date.now() + CATCH_UP;
   while (Date.now() < until) {
     const { samples } = await scrape(url);

@@ -8,7 +8,7 @@ const NOW = 1_000_000;
 
 function setUp(jobs: number, keyOf: (id: number) => string) {
   const occurrences = new Occurrences('', () => 0.5);
-  const due = new DueBatch({ occurrences, isUsable: () => true });
+  const due = new DueBatch({ occurrences, limit: 500, isUsable: () => true });
   const { arena, queue } = occurrences;
   for (let id = 1; id <= jobs; id++) {
     const routingKey = new TextEncoder().encode(keyOf(id));

@@ -1,4 +1,5 @@
 import t from 'tap';
+import { decodeExceptions } from '../../src/job/exceptions.ts';
 import { Occurrences } from '../../src/scheduler-thread/occurrences.ts';
 import { ProgressReport } from '../../src/scheduler-thread/progress-report.ts';
 import { intervalRow } from '../helpers/rows.ts';
@@ -13,7 +14,7 @@ function setUp() {
     },
     monotonic: () => time.monotonic,
   };
-  return { occurrences, time, report: new ProgressReport(occurrences, clock) };
+  return { occurrences, time, report: new ProgressReport(occurrences, clock, 2) };
 }
 
 t.test('while the table loads a report says nothing of the progress', async (t) => {
@@ -42,4 +43,49 @@ t.test('a frontier that took long is used again, with the changes that it knew',
   time.now = 7000;
   time.monotonic += 200;
   t.match(report.read(3, {}), { acknowledged: 3, frontier: 7001 });
+});
+
+t.test(
+  'what the list has no place for holds the frontier back to the first time that it stands for',
+  async (t) => {
+    const { report, occurrences } = setUp();
+    // (id, time, behind), all of jobs that run every second.
+    const unsettled = [
+      [1, 4000, 0],
+      [2, 4500, 3],
+      [3, 3000, 0],
+      [4, 4100, 0],
+    ] as const;
+    for (const [id, time, behind] of unsettled) {
+      const slot = occurrences.arena.add(intervalRow(id, 1000, time));
+      occurrences.hold(occurrences.addFlight(slot, time, behind));
+    }
+    const { frontier, exceptions } = report.read(0, {});
+    t.equal(frontier, 4000);
+    t.same([...decodeExceptions(exceptions).ids], [2, 3]);
+  },
+);
+
+t.test('a job that is yet to count what was missed before the start is listed', async (t) => {
+  const { report, occurrences } = setUp();
+  const slot = occurrences.arena.add(intervalRow(1, 1000, 2000));
+  occurrences.queue.set(slot, 7000);
+  occurrences.debts.set(slot, 2);
+  const { frontier, exceptions } = report.read(0, {});
+  t.equal(frontier, 5001);
+  const { ids, times, behind } = decodeExceptions(exceptions);
+  t.same([[...ids], [...times], [...behind]], [[1], [7000], [2]]);
+});
+
+t.test('a frontier of much that took long is not used again for little', async (t) => {
+  const { report, time, occurrences } = setUp();
+  const slot = occurrences.arena.add(intervalRow(1, 1000, 4000));
+  for (let count = 0; count < 99; count++) occurrences.hold(occurrences.addFlight(slot, 4000, 0));
+  time.cost = 100;
+  t.equal(report.read(1, {}).acknowledged, 1);
+  time.cost = 0;
+  time.monotonic += 50;
+  t.equal(report.read(2, {}).acknowledged, 1, 'it is used again');
+  occurrences.remove(slot);
+  t.equal(report.read(3, {}).acknowledged, 3);
 });

@@ -1,4 +1,5 @@
 import { type Config, loadConfig } from '../../src/config.ts';
+import { LIMITS, type Limits } from '../../src/scheduler-thread/limits.ts';
 import { FAULTS, type FaultName } from './fault-names.ts';
 import type { World } from './world.ts';
 
@@ -30,6 +31,9 @@ export type Choices = {
   readonly faultPause: number;
   /** How many loads break off, 0 to 1. */
   readonly loadBreaks: number;
+  /** So that few jobs are many. */
+  readonly limits: Limits;
+  readonly batchesAtOnce: number;
 };
 
 export function choose(world: World, focus: Partial<Choices>): Choices {
@@ -52,6 +56,12 @@ export function choose(world: World, focus: Partial<Choices>): Choices {
     faults,
     faultPause: world.pick([400, 1200, 3000]),
     loadBreaks: world.chance(0.4) ? 0.3 : 0,
+    limits: {
+      batch: world.pick([LIMITS.batch, LIMITS.batch, 4, 1]),
+      unconfirmed: world.pick([LIMITS.unconfirmed, LIMITS.unconfirmed, 5]),
+      exceptions: world.pick([LIMITS.exceptions, LIMITS.exceptions, LIMITS.exceptions, 6, 1]),
+    },
+    batchesAtOnce: world.pick([16, 16, 1]),
   };
   return { ...drawn, ...focus };
 }

@@ -9,6 +9,7 @@ import { SchedulerClient, type StartScheduler } from '../../src/main-thread/sche
 import { createJobReader } from '../../src/main-thread/store/job-reader.ts';
 import { Tenure } from '../../src/main-thread/tenure.ts';
 import type { SchedulerCommand, SchedulerReport } from '../../src/protocol/main-scheduler.ts';
+import type { Limits } from '../../src/scheduler-thread/limits.ts';
 import type { LoaderOptions } from '../../src/scheduler-thread/loader.ts';
 import { SchedulerService } from '../../src/scheduler-thread/service.ts';
 import type { Breakage } from '../breakages/breakage.ts';
@@ -27,6 +28,8 @@ export type InstanceOptions = {
   readonly world: World;
   readonly name: string;
   readonly config: Config;
+  readonly limits: Limits;
+  readonly batchesAtOnce: number;
   readonly server: MysqlServer;
   readonly broker: BrokerServer;
   readonly wall: WallClock;
@@ -124,7 +127,7 @@ export class Instance {
   }
 
   #startScheduler(scope: Scope, breakage: Breakage): StartScheduler {
-    const { world, config, broker, server, portDelay } = this.options;
+    const { world, config, broker, server, portDelay, limits, batchesAtOnce } = this.options;
     return (init, events, timers) => {
       const thread = new Scope(world, scope);
       const [mainPort, threadPort] = createPorts<SchedulerCommand, SchedulerReport>(scope, thread, portDelay);
@@ -175,7 +178,7 @@ export class Instance {
             process.publishers = publishers;
             return breakage.publishers?.(publishers) ?? publishers;
           },
-          batchesAtOnce: 16,
+          ...{ batchesAtOnce, limits },
           openTable: breakage.openTable?.(open) ?? open,
           measureTable: async () => ({ jobs: server.tables.jobs.size, nameBytes: 0 }),
         });

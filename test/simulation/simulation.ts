@@ -64,7 +64,7 @@ class Simulation {
     this.#world = world;
     const choices = choose(world, options.focus ?? {});
     const config = configOf(choices);
-    const { skew, step } = choices;
+    const { skew, step, limits, batchesAtOnce } = choices;
     this.#oracle = new Oracle({
       ...{ lateAfter: 1000, misfireAfter: config.misfireAfter, inFlight: 0, inFlightReplaced: 1500 },
       clockTolerance: skew * 2 + step + 3000,
@@ -80,7 +80,7 @@ class Simulation {
     this.#instances = names.map(
       (name) =>
         new Instance({
-          ...{ world, name, config, server, broker, portDelay },
+          ...{ world, name, config, limits, batchesAtOnce, server, broker, portDelay },
           wall: new WallClock(world, world.between(-skew, skew), 0),
           breakage: (context) =>
             options.breakage === undefined ? {} : createBreakage(options.breakage, context),

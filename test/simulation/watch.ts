@@ -64,7 +64,8 @@ export class Watch {
     const interval = choices.checkpointInterval + slow;
     let from = now - interval;
     const loaded = process.loadedAt ?? now;
-    if (loaded + interval + 200 >= from) from = Math.min(from, process.loadingSince);
+    const heldBack = choices.limits.exceptions < choices.jobs;
+    if (heldBack || loaded + interval + 200 >= from) from = Math.min(from, process.loadingSince);
     for (let changed = true; changed; ) {
       changed = false;
       for (const span of faults().checkpointTroubles) {
