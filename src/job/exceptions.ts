@@ -1,8 +1,11 @@
+import type { CaughtUp } from './caught-up.ts';
+
 /**
  * The exceptions of a checkpoint: the unsettled occurrences before the watermark, as (job id, scheduled time, how many
  * earlier ones it stands for), in a compact form for one column. Layout: a count, then for each entry, sorted by id then
  * time, the id's difference to the entry before, the time's difference to the entry before, and the number that it
- * stands for, as unsigned LEB128 (the time's zigzag-encoded).
+ * stands for, as unsigned LEB128 (the time's zigzag-encoded). In a catch-up there follow its `since`, how many steps it
+ * has, and each one's `until` and `through` as the difference to those of the step before (of the first, to `since`).
  */
 export type Exceptions = {
   /** Job ids, ascending. */
@@ -11,6 +14,8 @@ export type Exceptions = {
   readonly times: Float64Array;
   /** How many missed ones each stands for. */
   readonly behind: Float64Array;
+  /** Null while nothing is caught up with. */
+  readonly caughtUp: CaughtUp | null;
 };
 
 /** The most that a checkpoint lists; what does not fit holds the watermark back. */
@@ -20,9 +25,10 @@ export const NO_EXCEPTIONS: Exceptions = {
   ids: new Float64Array(0),
   times: new Float64Array(0),
   behind: new Float64Array(0),
+  caughtUp: null,
 };
 
-export function encodeExceptions({ ids, times, behind }: Exceptions): Uint8Array {
+export function encodeExceptions({ ids, times, behind, caughtUp }: Exceptions): Uint8Array {
   const order = Array.from(ids.keys()).sort((a, b) => ids[a]! - ids[b]! || times[a]! - times[b]!);
   const bytes: number[] = [];
   writeUnsigned(bytes, ids.length);
@@ -36,6 +42,7 @@ export function encodeExceptions({ ids, times, behind }: Exceptions): Uint8Array
     id = ids[index]!;
     time = times[index]!;
   }
+  if (caughtUp !== null) writeCaughtUp(bytes, caughtUp);
   return Uint8Array.from(bytes);
 }
 
@@ -67,8 +74,29 @@ export function decodeExceptions(bytes: Uint8Array): Exceptions {
     times[index] = time;
     behind[index] = read();
   }
+  const caughtUp = position === bytes.length ? null : readCaughtUp(read);
   if (position !== bytes.length) throw new RangeError('the list of exceptions is damaged');
-  return { ids, times, behind };
+  return { ids, times, behind, caughtUp };
+}
+
+function writeCaughtUp(bytes: number[], { since, untils, throughs }: CaughtUp): void {
+  writeUnsigned(bytes, since);
+  writeUnsigned(bytes, untils.length);
+  for (const [index, until] of untils.entries()) {
+    writeUnsigned(bytes, until - (untils[index - 1] ?? since));
+    writeUnsigned(bytes, throughs[index]! - (throughs[index - 1] ?? since));
+  }
+}
+
+function readCaughtUp(read: () => number): CaughtUp {
+  const since = read();
+  const untils: number[] = [];
+  const throughs: number[] = [];
+  for (let left = read(); left > 0; left--) {
+    untils.push((untils.at(-1) ?? since) + read());
+    throughs.push((throughs.at(-1) ?? since) + read());
+  }
+  return { since, untils, throughs };
 }
 
 /** Numbers up to 2^53, so no bit operators. */

@@ -1,6 +1,8 @@
+import { caughtUpThrough } from '../job/caught-up.ts';
 import type { Exceptions } from '../job/exceptions.ts';
 import type { JobRow } from '../job/job.ts';
 import type { JobChange } from '../protocol/main-scheduler.ts';
+import type { CatchUp } from './catch-up.ts';
 import type { Occurrences } from './occurrences.ts';
 
 /** An exception of a job: its scheduled time, Unix ms, and how many earlier ones it stands for. */
@@ -13,6 +15,7 @@ type Owed = { readonly time: number; readonly behind: number };
 export class Intake {
   readonly #occurrences: Occurrences;
   readonly #watermark: number;
+  readonly #catchUp: CatchUp;
   /** By job id; what the load has not asked for by its end counts for nothing. */
   #exceptions = new Map<number, Owed[]>();
   /** Ids that were removed while the load runs: a row that the snapshot still has is not to come back. */
@@ -21,9 +24,10 @@ export class Intake {
   #changed: Set<number> | null = new Set();
 
   /** @param watermark the durable one at the start, Unix ms */
-  constructor(occurrences: Occurrences, watermark: number, exceptions: Exceptions) {
+  constructor(occurrences: Occurrences, watermark: number, exceptions: Exceptions, catchUp: CatchUp) {
     this.#occurrences = occurrences;
     this.#watermark = watermark;
+    this.#catchUp = catchUp;
     for (const [index, id] of exceptions.ids.entries()) {
       const owed = this.#exceptions.get(id) ?? [];
       owed.push({ time: exceptions.times[index]!, behind: exceptions.behind[index]! });
@@ -59,6 +63,7 @@ export class Intake {
     const { arena } = this.#occurrences;
     const slot = arena.find(row.id);
     if (slot === -1) {
+      this.#catchUp.changed(row.since);
       this.#arm(arena.add(row));
       return;
     }
@@ -81,20 +86,33 @@ export class Intake {
   #arm(slot: number): void {
     const { arena, queue } = this.#occurrences;
     if (!arena.isEnabled(slot)) return;
-    const next = arena.firstAtOrAfter(slot, Math.max(arena.since.get(slot), this.#watermark));
+    const from = this.#owesFrom(slot);
+    const next = arena.firstAtOrAfter(slot, from);
     queue.set(slot, next);
-    const held = this.#holdExceptions(slot);
+    const held = this.#holdExceptions(slot, from);
     // A one-off before the watermark that is no exception has run: the row was to be deleted.
     if (next === Number.POSITIVE_INFINITY && !held) this.#occurrences.settleJob(slot);
   }
 
-  #holdExceptions(slot: number): boolean {
+  /** When a job that was not there begins to owe all its times. */
+  #owesFrom(slot: number): number {
+    const { arena } = this.#occurrences;
+    const since = arena.since.get(slot);
+    const caughtUp = this.#catchUp.durable;
+    // A change that the last owner's scheduler may not have known has a stamp at or after the watermark.
+    if (caughtUp === null || since > caughtUp.since || since >= this.#watermark) {
+      return Math.max(since, this.#watermark);
+    }
+    return Math.max(this.#watermark, caughtUpThrough(caughtUp, arena.firstAtOrAfter(slot, caughtUp.since)));
+  }
+
+  #holdExceptions(slot: number, from: number): boolean {
     const { arena, counts } = this.#occurrences;
     let held = false;
     for (const { time, behind } of this.#exceptions.get(arena.id.get(slot)) ?? []) {
       if (!arena.owes(slot, time)) continue;
-      if (time >= this.#watermark) {
-        this.#noteDebt(slot, time, behind);
+      if (time >= from) {
+        this.#noteDebt(slot, time, behind, from);
         continue;
       }
       counts.due++;
@@ -105,11 +123,11 @@ export class Intake {
     return held;
   }
 
-  /** An exception at or after the watermark is owed anyway; what it stands for from before that one is told of none. */
-  #noteDebt(slot: number, time: number, behind: number): void {
+  /** An exception that is owed anyway: what it stands for from before then is told of none. */
+  #noteDebt(slot: number, time: number, behind: number, from: number): void {
     const { arena, debts } = this.#occurrences;
     if (arena.since.get(slot) > this.#watermark) return;
-    const first = arena.firstAtOrAfter(slot, this.#watermark);
+    const first = arena.firstAtOrAfter(slot, from);
     const debt = behind - (time - first) / arena.interval.get(slot);
     if (debt > 0) debts.set(slot, debt);
   }
@@ -120,6 +138,7 @@ export class Intake {
    */
   #armAnew(slot: number): void {
     const { arena, queue, alreadyRun } = this.#occurrences;
+    this.#catchUp.changed(arena.since.get(slot));
     alreadyRun.delete(slot);
     this.#occurrences.debts.delete(slot);
     if (!arena.isEnabled(slot)) {

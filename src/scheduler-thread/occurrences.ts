@@ -1,6 +1,7 @@
 import type { SettledJob } from '../job/job.ts';
 import { decideTurn, type Turn } from '../job/misfire.ts';
 import { Outcome, type OutcomeCode } from '../protocol/scheduler-publisher.ts';
+import type { Turns } from './catch-up.ts';
 import { FlightState, Flights } from './flights.ts';
 import { JobArena } from './job-arena.ts';
 import { PriorityQueue } from './priority-queue.ts';
@@ -37,6 +38,8 @@ export class Occurrences {
   readonly alreadyRun = new Map<number, Set<number>>();
   /** By slot: how many times from before the watermark the job's first run after the start stands for, too. */
   readonly debts = new Map<number, number>();
+  /** Those since they were last forgotten. */
+  readonly turns: Turns = { earliest: Number.POSITIVE_INFINITY, highest: 0 };
   readonly #random: () => number;
   readonly #turn: Turn = { time: 0, behind: 0, next: 0 };
   /** Routes whose list is not empty. */
@@ -51,6 +54,11 @@ export class Occurrences {
   /** How many there are that a checkpoint must not forget: on their way, waiting, or counted by a run to come. */
   get unsettledCount(): number {
     return this.flights.sent + this.flights.waiting + this.debts.size;
+  }
+
+  forgetTurns(): void {
+    this.turns.earliest = Number.POSITIVE_INFINITY;
+    this.turns.highest = 0;
   }
 
   /** How many occurrences have settled. */
@@ -79,6 +87,8 @@ export class Occurrences {
     const { arena, flights, counts } = this;
     const turn = this.#turn;
     const first = this.queue.timeOf(slot);
+    if (now < this.turns.earliest) this.turns.earliest = now;
+    if (first > this.turns.highest) this.turns.highest = first;
     decideTurn(turn, first, arena.interval.get(slot), now);
     this.queue.set(slot, turn.next);
     counts.due += turn.behind + 1;

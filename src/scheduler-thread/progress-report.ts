@@ -1,5 +1,6 @@
 import type { Clock } from '../clock.ts';
 import { encodeExceptions } from '../job/exceptions.ts';
+import type { CatchUp } from './catch-up.ts';
 import { computeFrontier } from './frontier.ts';
 import type { Occurrences } from './occurrences.ts';
 
@@ -22,6 +23,7 @@ export class ProgressReport {
   readonly #occurrences: Occurrences;
   readonly #clock: Clock;
   readonly #limit: number;
+  readonly #catchUp: CatchUp;
   /** Unix ms: after a step back the clock says less than what has run already. */
   #highestNow = 0;
   /** Monotonic ms. */
@@ -31,10 +33,11 @@ export class ProgressReport {
   #last: Checkpointed | null = null;
 
   /** @param limit the most entries that a list of exceptions has */
-  constructor(occurrences: Occurrences, clock: Clock, limit: number) {
+  constructor(occurrences: Occurrences, clock: Clock, limit: number, catchUp: CatchUp) {
     this.#occurrences = occurrences;
     this.#clock = clock;
     this.#limit = limit;
+    this.#catchUp = catchUp;
   }
 
   /**
@@ -56,7 +59,10 @@ export class ProgressReport {
     }
     this.#highestNow = Math.max(this.#highestNow, this.#clock.now());
     const frontier = computeFrontier(this.#occurrences, this.#highestNow, this.#limit);
-    const exceptions = encodeExceptions(frontier);
+    const { queue, turns } = this.#occurrences;
+    if (this.#catchUp.note(queue.firstTime, this.#highestNow, turns)) this.#occurrences.forgetTurns();
+    const caughtUp = this.#catchUp.read(frontier.time);
+    const exceptions = encodeExceptions({ ...frontier, caughtUp });
     this.#last = { acknowledged, frontier: frontier.time, exceptions, settledCount };
     this.#endedAt = this.#clock.monotonic();
     this.#costOfEach = (this.#endedAt - began) / (unsettledCount + 1);

@@ -11,6 +11,7 @@ import {
 } from '../protocol/scheduler-publisher.ts';
 import { buildBatch } from './batch-builder.ts';
 import { BatchesOut } from './batches-out.ts';
+import { CatchUp } from './catch-up.ts';
 import { Connections } from './connections.ts';
 import { DueBatch } from './due-batch.ts';
 import { DueCount } from './due-count.ts';
@@ -102,8 +103,11 @@ export class Scheduler {
       limit: limits.batch,
       isUsable: (exchange) => this.#isUsable(exchange),
     });
-    this.#report = new ProgressReport(this.#occurrences, options.clock, limits.exceptions);
-    this.#intake = new Intake(this.#occurrences, options.watermark, decodeExceptions(options.exceptions));
+    const exceptions = decodeExceptions(options.exceptions);
+    const { watermark } = options;
+    const catchUp = new CatchUp(exceptions.caughtUp, watermark);
+    this.#report = new ProgressReport(this.#occurrences, options.clock, limits.exceptions, catchUp);
+    this.#intake = new Intake(this.#occurrences, watermark, exceptions, catchUp);
   }
 
   /** Takes in the changes of one committed batch. */

@@ -8,5 +8,6 @@ export function listed(
     ids: Float64Array.from(entries, ([id]) => id),
     times: Float64Array.from(entries, ([, time]) => time),
     behind: Float64Array.from(entries, ([, , behind]) => behind ?? 0),
+    caughtUp: null,
   });
 }

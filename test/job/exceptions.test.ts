@@ -5,6 +5,7 @@ const list = (entries: [id: number, time: number, behind?: number][]) => ({
   ids: Float64Array.from(entries, ([id]) => id),
   times: Float64Array.from(entries, ([, time]) => time),
   behind: Float64Array.from(entries, ([, , behind]) => behind ?? 0),
+  caughtUp: null,
 });
 
 t.test('a list survives being encoded, sorted by id and time', async (t) => {
@@ -39,4 +40,13 @@ t.test('damaged bytes are told, not misread', async (t) => {
   t.throws(() => decodeExceptions(bytes.subarray(0, bytes.length - 1)), RangeError);
   t.throws(() => decodeExceptions(Uint8Array.of(...bytes, 0)), RangeError);
   t.throws(() => decodeExceptions(Uint8Array.of(255, 255, 255, 255, 255, 255, 255, 255, 255)), RangeError);
+});
+
+t.test('how far a catch-up has come survives it too', async (t) => {
+  const since = 1_800_000_000_000;
+  const caughtUp = { since, untils: [since + 5, since + 5000], throughs: [since + 60_000, since + 60_250] };
+  const bytes = encodeExceptions({ ...list([[5, since]]), caughtUp });
+  t.same(decodeExceptions(bytes).caughtUp, caughtUp);
+  t.throws(() => decodeExceptions(bytes.subarray(0, bytes.length - 1)), RangeError);
+  t.equal(decodeExceptions(encodeExceptions(list([[5, since]]))).caughtUp, null);
 });

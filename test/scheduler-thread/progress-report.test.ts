@@ -1,5 +1,6 @@
 import t from 'tap';
 import { decodeExceptions } from '../../src/job/exceptions.ts';
+import { CatchUp } from '../../src/scheduler-thread/catch-up.ts';
 import { Occurrences } from '../../src/scheduler-thread/occurrences.ts';
 import { ProgressReport } from '../../src/scheduler-thread/progress-report.ts';
 import { intervalRow } from '../helpers/rows.ts';
@@ -14,7 +15,7 @@ function setUp() {
     },
     monotonic: () => time.monotonic,
   };
-  return { occurrences, time, report: new ProgressReport(occurrences, clock, 2) };
+  return { occurrences, time, report: new ProgressReport(occurrences, clock, 2, new CatchUp(null, 0)) };
 }
 
 t.test('while the table loads a report says nothing of the progress', async (t) => {

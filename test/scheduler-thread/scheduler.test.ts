@@ -6,6 +6,7 @@ import {
   type PublishAnswer,
   type PublishBatch,
 } from '../../src/protocol/scheduler-publisher.ts';
+import { LIMITS, type Limits } from '../../src/scheduler-thread/limits.ts';
 import { Scheduler } from '../../src/scheduler-thread/scheduler.ts';
 import { listed as exceptionsOf } from '../helpers/exceptions.ts';
 import { ManualTime, settleMicrotasks } from '../helpers/manual-time.ts';
@@ -34,10 +35,11 @@ function setUp(
   options: {
     answer?: OutcomeCode | 'hold';
     watermark?: number;
-    exceptions?: [number, number, number?][];
+    exceptions?: [number, number, number?][] | Uint8Array;
+    limits?: Limits;
   } = {},
 ) {
-  const { answer = Outcome.confirmed, watermark = 0, exceptions = [] } = options;
+  const { answer = Outcome.confirmed, watermark = 0, exceptions = [], limits } = options;
   const time = new ManualTime(NOW);
   const sent: Sent[] = [];
   const held: HeldBatch[] = [];
@@ -76,7 +78,8 @@ function setUp(
     exchange: '',
     misfireAfter: 60_000,
     watermark,
-    exceptions: exceptionsOf(exceptions),
+    exceptions: exceptions instanceof Uint8Array ? exceptions : exceptionsOf(exceptions),
+    limits,
     trustedUntil: Number.POSITIVE_INFINITY,
     lease: LEASE,
     onReturned: ({ routingKey, time, job }) =>
@@ -121,6 +124,53 @@ t.test('a job runs at its times, on its phase', async (t) => {
     sent.map(({ time }) => time),
     Array.from({ length: 11 }, (_, k) => NOW + 60_000 * (k + 1)),
   );
+});
+
+t.test('a crash in a catch-up repeats nothing that a checkpoint knows as run', async (t) => {
+  // 60 jobs, each with a few missed times; a batch is ten of them, and its answers are held back.
+  const rows = Array.from({ length: 60 }, (_, index) =>
+    intervalRow(index + 1, 20_000, NOW - 100_000 + index * 300),
+  );
+  const limits = { ...LIMITS, batch: 10, unconfirmed: 10 };
+  const first = setUp({ answer: 'hold', watermark: NOW - 90_000, limits });
+  for (const row of rows) first.scheduler.load(row);
+  first.scheduler.finishLoad();
+  first.scheduler.wake();
+  for (let batch = 0; batch < 3; batch++) {
+    await first.held[batch]!.answer(new Array(10).fill(Outcome.confirmed));
+    await first.time.advance(50);
+    first.scheduler.progress();
+  }
+  t.equal(first.sent.length, 40, 'thirty have run, ten are on their way');
+  const { frontier, exceptions } = first.scheduler.progress();
+  t.ok(frontier! < NOW - 50_000, 'the watermark waits for those that are still to be taken');
+
+  const second = setUp({ watermark: frontier!, exceptions, limits: LIMITS });
+  for (const row of rows.toReversed()) second.scheduler.load(row);
+  // A change counts from its stamp, whatever an earlier schedule of the job had run.
+  second.scheduler.apply(1, [
+    upsert({ ...intervalRow(1, 20_000, NOW - 15_000), since: NOW - 30_000, version: 9 }),
+  ]);
+  second.scheduler.finishLoad();
+  second.scheduler.wake();
+  await second.time.advance(0);
+  const ran = first.sent.slice(0, 30).map(({ id }) => id);
+  const again = second.sent.map(({ id }) => id).filter((id) => ran.includes(id));
+  t.same(again, [1], 'but for the one that was changed');
+  t.equal(new Set(second.sent.map(({ id }) => id)).size, 31, 'all others run');
+  const missed = (sent: Sent[], id: number) => sent.find((one) => one.id === id)!.missed;
+  const { id: onItsWay } = first.sent[35]!;
+  t.equal(missed(second.sent, onItsWay), missed(first.sent, onItsWay), 'what was on its way');
+  await second.time.advance(20_000);
+  for (const { id, time } of first.sent.slice(0, 30)) {
+    if (id === 1) continue;
+    const next = second.sent.filter((one) => one.id === id);
+    t.same(
+      next.map((one) => one.time - time),
+      [20_000],
+      'and goes on with its next time',
+    );
+  }
 });
 
 t.test('waits beyond 2^31 ms', async (t) => {

@@ -45,7 +45,7 @@ export function choose(world: World, focus: Partial<Choices>): Choices {
     step: world.chance(0.08) ? world.between(61_000, 600_000) : 0,
     portDelay: world.chance(0.25) ? 60 : 1.5,
     mysqlLatency: world.chance(0.2) ? 8 : 1,
-    jobs: world.whole(8, 24),
+    jobs: world.chance(0.05) ? 100 : world.whole(8, 24),
     routes: world.whole(2, 4),
     changePause: world.pick([60, 200, 600]),
     atOnce: world.pick([0.1, 0.1, 0.7]),

@@ -49,7 +49,7 @@ export class WatermarkGate implements StampGate {
   /** Committed batches that the latest report does not cover: change number by stamp. */
   readonly #unacknowledged = new Map<number, number>();
   #report: (GateReport & { readonly frontier: number }) | null = null;
-  /** `settledCount` of the last durable checkpoint. */
+  /** `settledCount` of the last durable checkpoint that no stamp capped. */
   #durableSettled = 0;
   #writing: { readonly write: CheckpointWrite; readonly settledCount: number } | null = null;
 
@@ -111,7 +111,8 @@ export class WatermarkGate implements StampGate {
     this.#sent = Math.max(this.#sent, watermark);
     // Exceptions at or after the watermark do no harm: those occurrences are owed anyway.
     const write = { watermark, exceptions: report.exceptions, exceptionsChanged };
-    this.#writing = { write, settledCount: report.settledCount };
+    const isCapped = watermark < Math.floor(report.frontier);
+    this.#writing = { write, settledCount: isCapped ? this.#durableSettled : report.settledCount };
     return write;
   }
 

@@ -198,3 +198,16 @@ t.test('the last checkpoint beside an open batch does not hold all', async (t) =
   gate.rolledBack(stamp);
   t.match(gate.last(), { watermark: 700, complete: true });
 });
+
+t.test('what a stamp kept from being written is still to be written', async (t) => {
+  const gate = gateAt(100);
+  const stamp = gate.open(120);
+  gate.committed(stamp, 1);
+  report(gate, 0, 200, NONE, 5);
+  t.equal(write(gate), stamp);
+  t.notOk(gate.isDue());
+  report(gate, 1, 210, NONE, 5);
+  t.ok(gate.isDue(), 'though nothing has settled since');
+  t.equal(write(gate), 210);
+  t.notOk(gate.isDue());
+});

@@ -1,0 +1,131 @@
+import type { CaughtUp } from '../job/caught-up.ts';
+
+/** A delay in the queue that is no catch-up yet, ms. */
+const BEHIND = 50;
+/** With so many steps, an even number, neighbours are made one, and the steps to come are twice as long. */
+const STEPS = 128;
+
+/** The turns that jobs took: times in Unix ms. */
+export type Turns = {
+  /** The clock at the first of them; Infinity when there were none. */
+  earliest: number;
+  /** The latest time in the queue that was taken. */
+  highest: number;
+};
+
+/**
+ * Follows a catch-up, so that a crash in it repeats little more than one in daily work: what a checkpoint says of it
+ * beside the watermark, which waits for the earliest time that is not taken (see job/caught-up.ts).
+ *
+ * When nothing is due every job waits for its first time from then on: a catch-up is told from there. The queue then
+ * goes from one time to the next, and whatever it has passed was taken when the clock said `earliest` at least.
+ */
+export class CatchUp {
+  /** Null where it cannot be told, until nothing is due any more. */
+  #since: number | null;
+  #untils: number[];
+  #throughs: number[];
+  /** How many notes make a step, and how many the last one has. */
+  #stride = 1;
+  #notes = 1;
+  #isBehind = false;
+  readonly #watermark: number;
+  /** How far the last owner had come in one that it did not end; null for none. */
+  readonly durable: CaughtUp | null;
+
+  /**
+   * @param durable how far the last owner had come
+   * @param watermark the durable one at the start, Unix ms
+   */
+  constructor(durable: CaughtUp | null, watermark: number) {
+    // One that the watermark has left behind tells nothing.
+    this.durable = (durable?.untils.at(-1) ?? 0) < watermark ? null : durable;
+    const { since, untils, throughs } = this.durable ?? { since: watermark, untils: [], throughs: [] };
+    this.#since = since;
+    this.#untils = [...untils];
+    this.#throughs = [...throughs];
+    this.#watermark = watermark;
+  }
+
+  /**
+   * A change has planned a job anew. From before the point that the catch-up is told from it may be anywhere.
+   *
+   * @param since the job's, Unix ms
+   */
+  changed(since: number): void {
+    if (this.#since !== null && since >= this.#watermark && since <= this.#since) this.#begin(null);
+  }
+
+  /**
+   * Takes in how far the queue has come. Times in Unix ms.
+   *
+   * @param firstQueued the earliest time that is not taken
+   * @param turns those since this one last said that they are done with
+   * @returns whether they are done with
+   */
+  note(firstQueued: number, now: number, { earliest, highest }: Turns): boolean {
+    this.#isBehind = firstQueued <= now - BEHIND;
+    if (firstQueued > now) {
+      this.#begin(Math.floor(now) + 1);
+      return true;
+    }
+    if (this.#since === null || firstQueued <= (this.#untils.at(-1) ?? this.#since)) return false;
+    if (earliest === Number.POSITIVE_INFINITY) {
+      // What was between is gone.
+      if (this.#untils.length > 0) this.#untils[this.#untils.length - 1] = firstQueued;
+      return false;
+    }
+    // What a turn took was all that was due by then.
+    const through = Math.floor(earliest) + 1;
+    if (through < this.#since) {
+      this.#begin(null);
+      return false;
+    }
+    this.#step(firstQueued, through);
+    // Where later times were taken before earlier ones (while the table loaded, say) they count for the steps to come.
+    return firstQueued > highest;
+  }
+
+  /** As it is true beside a list of exceptions that leaves out what stands for times from `limit` on (Unix ms). */
+  read(limit: number): CaughtUp | null {
+    if (this.#since === null || !this.#isBehind) return null;
+    const untils: number[] = [];
+    const throughs: number[] = [];
+    for (const [index, until] of this.#untils.entries()) {
+      const before = untils.at(-1) ?? this.#since;
+      if (limit <= before) break;
+      untils.push(Math.min(until, limit));
+      throughs.push(this.#throughs[index]!);
+    }
+    return untils.length === 0 ? null : { since: this.#since, untils, throughs };
+  }
+
+  #begin(since: number | null): void {
+    this.#since = since;
+    this.#untils = [];
+    this.#throughs = [];
+    this.#stride = 1;
+  }
+
+  #step(until: number, through: number): void {
+    // After a step back of the clock the steps before say no more than this one.
+    while (this.#throughs.length > 0 && this.#throughs.at(-1)! >= through) {
+      this.#throughs.pop();
+      this.#untils.pop();
+    }
+    if (this.#untils.length > 0 && this.#notes < this.#stride) {
+      this.#notes++;
+      this.#untils[this.#untils.length - 1] = until;
+      return;
+    }
+    this.#notes = 1;
+    this.#untils.push(until);
+    this.#throughs.push(through);
+    if (this.#untils.length < STEPS) return;
+    // Two steps as one, through which only that is settled which is so through both.
+    this.#stride *= 2;
+    this.#notes = this.#stride;
+    this.#untils = this.#untils.filter((_, index) => index % 2 === 1);
+    this.#throughs = this.#throughs.filter((_, index) => index % 2 === 0);
+  }
+}
