@@ -4,7 +4,7 @@
  * Adds up the assertions as tap's own summary does: those of the innermost tests, not the tests around them.
  * @param parser the tap-parser of one level of the stream
  * @param counts { passed, failed, failures }, which grow; the failures are texts of several lines
- * @param path the names of the tests around this level, outermost (the file) first
+ * @param path the names of the tests around this level, the file first
  */
 export function follow(parser, counts, path = []) {
   let inner;
@@ -28,7 +28,6 @@ export function follow(parser, counts, path = []) {
     }
     counts.passed += own.passed;
     counts.failed += own.failed;
-    if (path.length === 0) showFile(result, own);
   });
   parser.on('extra', show);
   parser.on('comment', (text) => {

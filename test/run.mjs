@@ -3,7 +3,8 @@
 //   npm test                            everything
 //   npm test -- --unit                  only the quick ones: no servers (*.int.test.ts), no simulation of many seeds
 //   npm test -- test/job                only the tests in a folder, or one file
-//   npm test -- --grep=phase            anything else with dashes goes to tap
+//   npm test -- --grep=phase            only the tests whose name matches
+//   npm test -- --timeout=1200          s that a file may take, instead of 300
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { setPriority, tmpdir } from 'node:os';
@@ -14,7 +15,9 @@ import { build, checkNode, installPackages, root, run } from '../src/quickstart/
 
 const args = process.argv.slice(2);
 const unitOnly = args.includes('--unit');
-const tapOptions = args.filter((arg) => arg.startsWith('-') && arg !== '--unit');
+const option = (name) => args.find((arg) => arg.startsWith(`--${name}=`))?.slice(name.length + 3);
+const timeout = Number(option('timeout') ?? 300);
+const grep = option('grep');
 const filters = args.filter((arg) => !arg.startsWith('-'));
 
 // Whatever ends this process ends the servers too; a signal must still let `finally` clean up.
@@ -27,6 +30,8 @@ stop.catch(() => {});
 
 /** Many seeds of the simulation: they need the processors, but no servers and no time of theirs. */
 const SIMULATION = /\/simulation\/(seeds-|breakages|rare)/;
+/** They wait for most of their time: beside the others they cost nothing. */
+const WAITING = /\/(main-job|phases|rabbitmq\/silence|mysql\/frozen)\./;
 /** They put a load on the program, and judge what comes of it: they want the machine to themselves. */
 const ALONE = /\/faults\/(breakages|kill|standby|threads)\./;
 
@@ -60,14 +65,20 @@ async function main() {
   const counts = { passed: 0, failed: 0, failures: [] };
   const alone = files.filter((file) => ALONE.test(file));
   const simulation = files.filter((file) => SIMULATION.test(file));
-  const others = files.filter((file) => !ALONE.test(file) && !SIMULATION.test(file));
-  const [code] = await Promise.all([runTap(others, env, counts, 2), runBeside(simulation, counts)]);
-  const codes = [code, await runTap(alone, env, counts, 1)];
+  const waiting = files.filter((file) => WAITING.test(file));
+  const others = files.filter((file) => ![alone, simulation, waiting].some((list) => list.includes(file)));
+  await Promise.all([
+    runFiles(others, counts, { env, jobs: 2 }),
+    runFiles(waiting, counts, { env }),
+    // At the lowest priority: they take what the others leave, and delay none of them.
+    runFiles(simulation, counts, { background: true }),
+  ]);
+  await runFiles(alone, counts, { env });
   const { passed, failed, failures } = counts;
   // Again at the end: a log is read from there, and may be cut.
   if (failures.length > 0) console.log(`\nWhat failed:\n${failures.join('\n')}\n`);
   console.log(`${passed} passed, ${failed} failed`);
-  return codes.find((code) => code !== 0) ?? (failed > 0 || passed === 0 ? 1 : 0);
+  return failed > 0 || passed === 0 ? 1 : 0;
 }
 
 /** The compiled tests, as paths relative to the checkout; filters may name sources or compiled files. */
@@ -109,60 +120,54 @@ async function startServers() {
   return { DALGA_TEST_MYSQL: JSON.stringify(mysql), DALGA_TEST_RABBITMQ: JSON.stringify(rabbitmq) };
 }
 
-/** Runs the files under tap, some at a time, adds to the counts, and resolves with its exit code. */
-async function runTap(files, env, counts, jobs) {
-  if (files.length === 0) return 0;
-  const options = ['--disable-coverage', '--timeout=300', `--jobs=${jobs}`, '--reporter=tap'];
-  return runChild(join(root, 'node_modules', '.bin', 'tap'), [...options, ...tapOptions, ...files], {
-    env,
-    counts,
-  });
+/** Runs the files, so many at a time, and adds to the counts. */
+async function runFiles(files, counts, { env = {}, jobs = 1, background = false }) {
+  const left = [...files];
+  const worker = async () => {
+    for (let file = left.shift(); file !== undefined; file = left.shift()) {
+      await runFile(file, counts, { env, background });
+    }
+  };
+  await Promise.all(Array.from({ length: jobs }, worker));
 }
 
 /**
- * Runs the files one after another, each by itself (two taps at a time would be in each other's way), at the lowest
- * priority: they take what the others leave, and delay none of them.
+ * Runs one file, which prints TAP by itself. (The tap command would load its compiler and its coverage into each, and
+ * into each process that one starts: that takes longer than most tests.)
  */
-async function runBeside(files, counts) {
-  const { showFile } = await import('./report.mjs');
-  for (const file of files) {
-    const own = { passed: 0, failed: 0, failures: counts.failures };
-    const begun = performance.now();
-    const code = await runChild(process.execPath, [file], { counts: own, path: [file], background: true });
-    // Also a file that broke off.
-    if (code !== 0 && own.failed === 0) {
-      own.failed = 1;
-      counts.failures.push(`✗ ${file}: exit code ${code}`);
-    }
-    counts.passed += own.passed;
-    counts.failed += own.failed;
-    showFile({ name: file, ok: own.failed === 0, time: performance.now() - begun }, own);
-  }
-}
-
-/** Runs a program that prints TAP, follows it, and resolves with its exit code. */
-async function runChild(program, programArgs, { env = {}, counts, path = [], background = false }) {
+async function runFile(file, counts, { env, background }) {
   // Not before the packages are there.
   const { Parser } = await import('tap-parser');
-  const { follow } = await import('./report.mjs');
-  const child = spawn(program, programArgs, {
+  const { follow, showFile } = await import('./report.mjs');
+  const own = { passed: 0, failed: 0, failures: counts.failures };
+  const begun = performance.now();
+  const child = spawn(process.execPath, ['--enable-source-maps', file], {
     cwd: root,
-    env: { ...process.env, ...env },
+    env: { ...process.env, TAP_TIMEOUT: String(timeout), ...(grep && { TAP_GREP: grep }), ...env },
     stdio: ['ignore', 'pipe', 'inherit'],
     detached: background,
   });
   children.add(child);
   if (background && child.pid !== undefined) putInBackground(child.pid);
+  // It ends itself when its time is over, unless it is beyond that.
+  const deadline = setTimeout(() => child.kill('SIGKILL'), (timeout + 30) * 1000);
   const parser = new Parser();
-  follow(parser, counts, path);
+  follow(parser, own, [file]);
   child.stdout.pipe(parser);
-  return new Promise((resolve, reject) => {
+  const ended = await new Promise((resolve, reject) => {
     child.once('error', reject);
-    child.once('close', (code) => {
-      children.delete(child);
-      resolve(code ?? 1);
-    });
+    child.once('close', (code, signal) => resolve(signal ?? code));
   });
+  clearTimeout(deadline);
+  children.delete(child);
+  // Also a file that broke off.
+  if (ended !== 0 && own.failed === 0) {
+    own.failed = 1;
+    counts.failures.push(`✗ ${file}: ended with ${ended}`);
+  }
+  counts.passed += own.passed;
+  counts.failed += own.failed;
+  showFile({ name: file, ok: own.failed === 0, time: performance.now() - begun }, own);
 }
 
 /** The lowest priority. On Linux it counts within a session only (sched(7), autogroup), so the session's is set too. */
