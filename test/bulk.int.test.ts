@@ -84,6 +84,8 @@ t.test('the commands say what is wrong', async (t) => {
     code: 2,
     stderr: /\/nothing cannot be read \(ENOENT\)/,
   });
+  const unwritable = await dalga(['export', '/nothing/x'], service.url);
+  t.match(unwritable, { code: 2, stderr: /\/nothing\/x cannot be written \(ENOENT/ });
   t.match(await dalga(['export'], 'http://127.0.0.1:1'), { code: 2, stderr: /cannot be reached.*DALGA_URL/ });
   t.match(await dalga(['export'], 'ftp://x'), { code: 2, stderr: /DALGA_URL must be a URL/ });
 });

@@ -79,6 +79,7 @@ export async function exportFile({ url, file, stdout, progress, say }: TransferO
   try {
     await pipeline(response, count, target, { end: file !== '-' });
   } catch (error) {
+    if (target.errored) throw new TransferError(`${file} cannot be written (${target.errored.message})`);
     throw new TransferError(`the export broke off after ${jobs} jobs: ${(error as Error).message}`);
   }
   progress.end();
@@ -96,7 +97,8 @@ async function answerOf(request: ClientRequest, url: URL): Promise<IncomingMessa
     return response;
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
-    throw new TransferError(`${url.origin} cannot be reached (${code ?? message}): set DALGA_URL`);
+    const what = code?.startsWith('HPE_') ? 'does not answer as HTTP' : 'cannot be reached';
+    throw new TransferError(`${url.origin} ${what} (${code ?? message}): set DALGA_URL`);
   }
 }
 

@@ -1,5 +1,6 @@
 import { createHash, randomInt } from 'node:crypto';
 import type { SqlSession } from './session.ts';
+import { isNoSuchTable } from './sql-errors.ts';
 import type { Statement } from './statements.ts';
 import { getLock, PARTITION, quoteTable, releaseLock } from './statements.ts';
 
@@ -34,8 +35,8 @@ export async function migrate(session: SqlSession, database: string, table: stri
   if (lock.rows[0]?.[0] !== 1)
     throw new MigrationRefused('another instance is changing the tables; try again');
   try {
-    await session.run(createMigrationTable(table));
     const current = await schemaVersion(session, table);
+    if (current === 0) await session.run(createMigrationTable(table));
     if (current > SCHEMA_VERSION) throw new MigrationRefused(newerSchema(current));
     for (const { version, statements } of MIGRATIONS) {
       if (version <= current) continue;
@@ -55,10 +56,15 @@ export function newerSchema(version: number): string {
   return `the tables are of version ${version}, this program knows ${SCHEMA_VERSION}; run a newer Dalga`;
 }
 
-/** The version of the tables as they are; 0 when no migration has finished. */
+/** The version of the tables as they are; 0 when there are none, or no migration has finished. */
 export async function schemaVersion(session: SqlSession, table: string): Promise<number> {
-  const { rows } = await session.run(readVersion(table));
-  return (rows[0]?.[0] as number | null) ?? 0;
+  try {
+    const { rows } = await session.run(readVersion(table));
+    return (rows[0]?.[0] as number | null) ?? 0;
+  } catch (error) {
+    if (isNoSuchTable(error)) return 0;
+    throw error;
+  }
 }
 
 export function readVersion(table: string): Statement {

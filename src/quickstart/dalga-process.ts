@@ -1,4 +1,4 @@
-import { closeSync, mkdirSync } from 'node:fs';
+import { closeSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Config } from '../config.ts';
 import { type OwnedProcess, startOwned } from './owned-process.ts';
@@ -8,15 +8,9 @@ import { openLog, waitUntilReady } from './server-start.ts';
 /** A first start creates the tables, a later one loads the jobs. ms */
 const READY_DEADLINE = 60_000;
 
-/** The environment in which Dalga uses these servers; its other settings stay as they were given. */
-function environment(config: Config, { mysql, rabbitmq }: Servers): NodeJS.ProcessEnv {
-  const { DALGA_QUICKSTART_SECONDS, DALGA_MYSQL_PASSWORD_FILE, DALGA_RABBITMQ_PASSWORD_FILE, ...others } =
-    process.env;
+/** The settings that lead to these servers. */
+function serverSettings({ mysql, rabbitmq }: Servers): Record<string, string> {
   return {
-    ...others,
-    DALGA_HTTP_HOST: config.http.host,
-    DALGA_HTTP_PORT: String(config.http.port),
-    DALGA_CREATE_TABLE_AT_START: 'true',
     DALGA_MYSQL_HOST: mysql.host,
     DALGA_MYSQL_PORT: String(mysql.port),
     DALGA_MYSQL_USER: mysql.user,
@@ -27,6 +21,27 @@ function environment(config: Config, { mysql, rabbitmq }: Servers): NodeJS.Proce
     DALGA_RABBITMQ_USER: rabbitmq.user,
     DALGA_RABBITMQ_PASSWORD: rabbitmq.password,
     DALGA_RABBITMQ_VHOST: rabbitmq.vhost,
+  };
+}
+
+/** Writes them to a file for a shell, which only its owner reads. */
+export function writeServerSettings(file: string, servers: Servers): void {
+  const quoted = (value: string) => `'${value.replaceAll("'", "'\\''")}'`;
+  const lines = Object.entries(serverSettings(servers)).map(([name, value]) => `${name}=${quoted(value)}\n`);
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(file, lines.join(''), { mode: 0o600 });
+}
+
+/** The environment in which Dalga uses these servers; its other settings stay as they were given. */
+function environment(config: Config, servers: Servers): NodeJS.ProcessEnv {
+  const { DALGA_QUICKSTART_SECONDS, DALGA_MYSQL_PASSWORD_FILE, DALGA_RABBITMQ_PASSWORD_FILE, ...others } =
+    process.env;
+  return {
+    ...others,
+    DALGA_HTTP_HOST: config.http.host,
+    DALGA_HTTP_PORT: String(config.http.port),
+    DALGA_CREATE_TABLE_AT_START: 'true',
+    ...serverSettings(servers),
   };
 }
 

@@ -7,6 +7,8 @@ export type ViewOptions = {
   statistics: Statistics;
   /** The time that the quickstart was ready, ms. */
   since: number;
+  /** The settings that lead to the servers; null where someone has given them. */
+  settingsFile: string | null;
   out: NodeJS.WriteStream;
 };
 
@@ -98,7 +100,7 @@ export function printable(text: string): string {
   return text.replace(/\p{C}/gu, '\u{fffd}').slice(0, 200);
 }
 
-function commands({ api, feeds }: ViewOptions): string[] {
+function commands({ api, feeds, settingsFile }: ViewOptions): string[] {
   const own = `'${api}/jobs/${QUEUE}/1234`;
   return [
     'Try, in another terminal:',
@@ -107,6 +109,11 @@ function commands({ api, feeds }: ViewOptions): string[] {
     `  curl -i -X POST ${own}?interval=15'     # every 15 s from now on`,
     `  curl -i -X DELETE ${own}'                # no more`,
     ...feeds.slice(0, 1).map((feed) => `  curl -i '${feedJobUrl(api, feed)}'`),
+    ...(settingsFile === null
+      ? []
+      : [
+          `  (set -a; . ${settingsFile}; DALGA_HTTP_PORT=34007 npm start)   # a second Dalga: it waits as the standby`,
+        ]),
     `  the API's description: ${api}/docs`,
   ];
 }

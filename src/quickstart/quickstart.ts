@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import amqp from 'amqplib';
 import { readEnvironment } from '../config/environment.ts';
 import { type Config, ConfigError, loadConfig } from '../config.ts';
-import { startDalga } from './dalga-process.ts';
+import { startDalga, writeServerSettings } from './dalga-process.ts';
 import { INTERVAL, parseOpml, QUEUE, scheduleFeeds } from './feeds.ts';
 import { isPortFree } from './free-port.ts';
 import { startLiveView } from './live-view.ts';
@@ -117,6 +117,10 @@ async function run({ root, step, atEnd, watch, end, view }: Run): Promise<void> 
   const statistics = new Statistics();
   atEnd(await startConsumer(config, servers, statistics));
   const logFile = join(root, '.private', 'quickstart', 'dalga.log');
+  // Passwords that someone has given are not written down.
+  const isOwn = servers.mysql !== config.mysql && servers.rabbitmq !== config.rabbitmq;
+  const settingsFile = join('.private', 'quickstart', 'servers.env');
+  if (isOwn) writeServerSettings(join(root, settingsFile), servers);
   const dalga = await step(`starting Dalga on ${host}:${port}`, () =>
     startDalga({ root, config, servers, api, logFile }),
   );
@@ -129,14 +133,48 @@ async function run({ root, step, atEnd, watch, end, view }: Run): Promise<void> 
     (detail) => scheduleFeeds(api, feeds, detail),
   );
   console.log(`  ${created} jobs created, ${kept} kept from an earlier start; Dalga's log: ${logFile}`);
-  view.stop = startLiveView({ api, feeds, statistics, since, out: process.stdout });
+  view.stop = startLiveView({
+    ...{ api, feeds, statistics, since, out: process.stdout },
+    settingsFile: isOwn ? settingsFile : null,
+  });
   const seconds = Number(process.env.DALGA_QUICKSTART_SECONDS);
   if (seconds > 0) setTimeout(end.reach, seconds * 1000);
   await end.reached;
 }
 
-/** Declares the queue before anything is published to it, and counts what comes. Resolves with its end. */
-async function startConsumer({ rabbitmq: { exchange } }: Config, servers: Servers, statistics: Statistics) {
+/**
+ * Declares the queue before anything is published to it, and counts what comes; a connection that is lost is made anew,
+ * as Dalga does it. Resolves with its end.
+ */
+async function startConsumer(config: Config, servers: Servers, statistics: Statistics) {
+  let ended = false;
+  let connection: amqp.ChannelModel;
+  const connect = async () => {
+    connection = await consume(config, servers, statistics);
+    connection.once('close', () => void connectAgain());
+  };
+  const connectAgain = async () => {
+    while (!ended) {
+      await new Promise((resolve) => setTimeout(resolve, 1000).unref());
+      if (
+        !ended &&
+        (await connect().then(
+          () => true,
+          () => false,
+        ))
+      )
+        return;
+    }
+  };
+  await connect();
+  return async () => {
+    ended = true;
+    // One that is lost cannot be closed.
+    await connection.close().catch(() => {});
+  };
+}
+
+async function consume({ rabbitmq: { exchange } }: Config, servers: Servers, statistics: Statistics) {
   const { host, port, user, password, vhost } = servers.rabbitmq;
   const login = { protocol: 'amqp', hostname: host, port, username: user, password, vhost };
   const connection = await amqp.connect(login);
@@ -159,5 +197,5 @@ async function startConsumer({ rabbitmq: { exchange } }: Config, servers: Server
     },
     { noAck: true },
   );
-  return () => connection.close();
+  return connection;
 }

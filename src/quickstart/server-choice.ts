@@ -65,7 +65,7 @@ function refuseGiven(
   if (why === undefined || said.length === 0) return;
   const others = settings.filter((name) => !said.includes(name) && !name.endsWith('_FILE'));
   throw new Refusal(
-    `${NAMES[kind]} at ${host}:${port} does not accept the login of user ${user}: ${why}\n` +
+    `${NAMES[kind]} at ${host}:${port} cannot be used as user ${user}: ${why}\n` +
       `Given: ${said.join(', ')}. Correct these${others.length > 0 ? ` or set ${others.join(', ')}` : ''}; ` +
       'or unset them all to let the quickstart start a server of its own.',
     2,

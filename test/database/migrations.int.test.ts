@@ -32,6 +32,16 @@ t.test('several instances create the tables at once, and again', async (t) => {
   t.strictSame((await run('SELECT version FROM dalga_migration')).rows, [[SCHEMA_VERSION]]);
 });
 
+t.test('where they are complete nobody needs the privilege to create any', async (t) => {
+  const { mysql, run } = await database(t);
+  await createTables(mysql);
+  const user = mysql.database;
+  await run(`CREATE USER '${user}' IDENTIFIED BY 'secret'`);
+  t.teardown(() => run(`DROP USER '${user}'`));
+  await run(`GRANT SELECT, INSERT, UPDATE, DELETE ON ${mysql.database}.* TO '${user}'`);
+  await t.resolves(createTables({ ...mysql, user, password: 'secret' }));
+});
+
 t.test('a migration that a crash left half done is run again', async (t) => {
   const { mysql, session, run } = await database(t);
   const statements = migrationStatements('dalga');

@@ -81,7 +81,7 @@ t.test('the quickstart schedules the feeds, shows their messages, and finds them
   t.equal(refused.code, 2);
   t.match(
     refused.output,
-    `MySQL at ${env.DALGA_MYSQL_HOST}:${env.DALGA_MYSQL_PORT} does not accept the login of user ${env.DALGA_MYSQL_USER}`,
+    `MySQL at ${env.DALGA_MYSQL_HOST}:${env.DALGA_MYSQL_PORT} cannot be used as user ${env.DALGA_MYSQL_USER}`,
   );
   t.match(refused.output, 'DALGA_MYSQL_PASSWORD');
   t.notMatch(refused.output, 'wrong');

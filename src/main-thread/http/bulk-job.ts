@@ -19,7 +19,7 @@ export function readBulkJob(bytes: Buffer): BulkJob {
     routingKey: checkMember('routing_key', routing_key, ROUTING_KEY_LIMIT),
     job: checkMember('job', job, JOB_LIMIT),
   };
-  const request = readScheduleObject('a line', parameters);
+  const request = readScheduleObject('beside routing_key, job and anchored a line', parameters);
   if (anchored === undefined || anchored === true) return { key, request };
   if (anchored !== false) throw invalid('anchored', 'must be true or false');
   if (request.firstRun === undefined)

@@ -144,7 +144,7 @@ export const postJobSchema = {
   tags: ['jobs'],
   summary: 'Change a job',
   description:
-    'Parameters come as for PUT. One that names interval, first_run, one_off or immediate plans the job anew from now, even with the same value; one that names none keeps the next run.',
+    'Parameters come as for PUT. One that names interval, first_run, one_off or immediate=true plans the job anew from now, even with the same value; one that names none keeps the next run.',
   params,
   querystring,
   body,

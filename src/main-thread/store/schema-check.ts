@@ -7,12 +7,7 @@ import {
   schemaVersion,
 } from '../../database/migrations.ts';
 import { openSession, type SqlSession } from '../../database/session.ts';
-import {
-  explainConnectionError,
-  isNoSuchTable,
-  isUnknownColumn,
-  missingTable,
-} from '../../database/sql-errors.ts';
+import { explainConnectionError, isUnknownColumn, missingTable } from '../../database/sql-errors.ts';
 import { jobStatements } from '../../database/statements.ts';
 import { StartupError } from '../../errors.ts';
 
@@ -31,10 +26,7 @@ export async function createTables(config: MysqlConfig): Promise<void> {
 /** @throws StartupError when the tables are missing (it names the flag), older than this program, or newer */
 export async function checkTables(config: MysqlConfig): Promise<void> {
   await withSession(config, async (session) => {
-    const version = await schemaVersion(session, config.table).catch((error: unknown) => {
-      if (isNoSuchTable(error)) return 0;
-      throw error;
-    });
+    const version = await schemaVersion(session, config.table);
     if (version === 0) throw new StartupError(missingTable(config.table, config.database));
     if (version > SCHEMA_VERSION) throw new MigrationRefused(newerSchema(version));
     if (version < SCHEMA_VERSION) {

@@ -41,6 +41,17 @@ t.test('jobs are stored, a line each, as by a PUT', async (t) => {
   ]);
 });
 
+t.test('what an empty Dalga exports can be loaded', async (t) => {
+  const { ask } = await serve(t);
+  const nothing = [{ complete: true, lines: 0, stored: 0, created: 0, refused: 0 }];
+  for (const headers of [NDJSON, { ...NDJSON, 'content-length': '0' }]) {
+    const { status, text } = await ask({ method: 'POST', path: '/jobs', headers });
+    t.equal(status, 200);
+    t.same(lines(text), nothing);
+  }
+  t.match(await ask({ method: 'POST', path: '/jobs' }), { status: 415 });
+});
+
 t.test(
   'what is wrong with a line names the line, the member and the rule; the others are stored',
   async (t) => {

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { FastifyInstance, FastifyReply } from 'fastify';
+import { Readable } from 'node:stream';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Clock } from '../../../clock.ts';
 import { DalgaError } from '../../../errors.ts';
 import type { JobService } from '../../job-service.ts';
@@ -43,9 +44,9 @@ export async function addBulkRoutes(
 
     scope.post(PATH, { schema: importJobsSchema, config: { takesItsTime: true } }, async (request, reply) => {
       refuseParameters('POST', splitTarget(request.raw.url!).query, undefined);
-      const body = request.body as IncomingMessage | undefined;
       const encoding = request.headers['content-encoding'] ?? 'identity';
-      if (body === undefined || !announcesBody(request) || encoding !== 'identity') throw notJobs();
+      const body = isEmptyLoad(request) ? Readable.from([]) : (request.body as IncomingMessage | undefined);
+      if (body === undefined || encoding !== 'identity') throw notJobs();
       // Whether it takes writes at all is told before anything is read.
       await jobs.putAll([]);
       const response = begin(reply);
@@ -90,6 +91,13 @@ export async function addBulkRoutes(
       }
     });
   });
+}
+
+/** What a Dalga without jobs exports. Of an empty body the type is no header any more: it counts as none. */
+function isEmptyLoad(request: FastifyRequest): boolean {
+  const { rawHeaders } = request.raw;
+  const at = rawHeaders.findIndex((name, index) => index % 2 === 0 && name.toLowerCase() === 'content-type');
+  return !announcesBody(request) && at !== -1 && rawHeaders[at + 1]!.split(';')[0]!.trim() === NDJSON;
 }
 
 function notJobs(): DalgaError {
