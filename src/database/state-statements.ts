@@ -88,9 +88,9 @@ export function stateStatements(tableName: string) {
     }),
 
     /** Stamps begin anew there, so that none is ahead of the clock; what was unsettled stays listed. @param time Unix ms */
-    resetWatermark: (epoch: number, time: number): Statement => ({
-      sql: `UPDATE ${state} SET watermark = ?, stamp = ? WHERE partition_id = ? AND epoch = ?`,
-      values: [time, time, PARTITION, epoch],
+    resetWatermark: (epoch: number, time: number, exceptions: Uint8Array): Statement => ({
+      sql: `UPDATE ${state} SET watermark = ?, stamp = ?, exceptions = ? WHERE partition_id = ? AND epoch = ?`,
+      values: [time, time, exceptions, PARTITION, epoch],
     }),
 
     /** @param lease ms */

@@ -4,8 +4,8 @@ import type { CaughtUp } from './caught-up.ts';
  * The exceptions of a checkpoint: the unsettled occurrences before the watermark, as (job id, scheduled time, how many
  * earlier ones it stands for), in a compact form for one column. Layout: a count, then for each entry, sorted by id then
  * time, the id's difference to the entry before, the time's difference to the entry before, and the number that it
- * stands for, as unsigned LEB128 (the time's zigzag-encoded). In a catch-up there follow its `since`, how many steps it
- * has, and each one's `until` and `through` as the difference to those of the step before (of the first, to `since`).
+ * stands for, as unsigned LEB128 (the time's zigzag-encoded). In a catch-up there follow its `origin`, how many steps it
+ * has, and each one's `until` and `through` as the difference to those of the step before (of the first, to `origin`).
  */
 export type Exceptions = {
   /** Job ids, ascending. */
@@ -79,24 +79,24 @@ export function decodeExceptions(bytes: Uint8Array): Exceptions {
   return { ids, times, behind, caughtUp };
 }
 
-function writeCaughtUp(bytes: number[], { since, untils, throughs }: CaughtUp): void {
-  writeUnsigned(bytes, since);
+function writeCaughtUp(bytes: number[], { origin, untils, throughs }: CaughtUp): void {
+  writeUnsigned(bytes, origin);
   writeUnsigned(bytes, untils.length);
   for (const [index, until] of untils.entries()) {
-    writeUnsigned(bytes, until - (untils[index - 1] ?? since));
-    writeUnsigned(bytes, throughs[index]! - (throughs[index - 1] ?? since));
+    writeUnsigned(bytes, until - (untils[index - 1] ?? origin));
+    writeUnsigned(bytes, throughs[index]! - (throughs[index - 1] ?? origin));
   }
 }
 
 function readCaughtUp(read: () => number): CaughtUp {
-  const since = read();
+  const origin = read();
   const untils: number[] = [];
   const throughs: number[] = [];
   for (let left = read(); left > 0; left--) {
-    untils.push((untils.at(-1) ?? since) + read());
-    throughs.push((throughs.at(-1) ?? since) + read());
+    untils.push((untils.at(-1) ?? origin) + read());
+    throughs.push((throughs.at(-1) ?? origin) + read());
   }
-  return { since, untils, throughs };
+  return { origin, untils, throughs };
 }
 
 /** Numbers up to 2^53, so no bit operators. */

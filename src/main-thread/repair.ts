@@ -6,8 +6,10 @@ import { explainConnectionError } from '../database/sql-errors.ts';
 import { stateStatements } from '../database/state-statements.ts';
 import { jobStatements } from '../database/statements.ts';
 import { DalgaError, StartupError } from '../errors.ts';
+import { decodeExceptions, encodeExceptions } from '../job/exceptions.ts';
 import { formatTime, parseTime } from '../job/rfc3339.ts';
 import { Fenced, type Transaction } from './store/owner-session.ts';
+import type { Owned } from './store/ownership.ts';
 import { checkTables } from './store/schema-check.ts';
 import { ownAlone } from './store/sole-ownership.ts';
 
@@ -45,8 +47,10 @@ export function resetWatermark(
   }
   const { table } = config.mysql;
   return repair(config, `dalga -reset-watermark ${text}`, life, clock, {
-    async write({ run }, epoch) {
-      await run(stateStatements(table).resetWatermark(epoch, time));
+    async write({ run }, { epoch, exceptions }) {
+      // A catch-up that broke off is told from the watermark before.
+      const listed = encodeExceptions({ ...decodeExceptions(exceptions), caughtUp: null });
+      await run(stateStatements(table).resetWatermark(epoch, time, listed));
       return time;
     },
     async report(session) {
@@ -64,7 +68,7 @@ export function renewTag(config: RepairConfig, life: RepairLife): Promise<Report
   const tag = newTag();
   const { table } = config.mysql;
   return repair(config, 'dalga -new-tag', life, new SlewedClock(), {
-    async write({ state, run }, epoch) {
+    async write({ state, run }, { epoch }) {
       await run(stateStatements(table).renewTag(epoch, tag));
       return state.stamp;
     },
@@ -74,7 +78,7 @@ export function renewTag(config: RepairConfig, life: RepairLife): Promise<Report
 
 type Repair = {
   /** @returns the highest stamp from now on */
-  write(transaction: Transaction, epoch: number): Promise<number>;
+  write(transaction: Transaction, owned: Owned): Promise<number>;
   /** What there is to tell once it is written. */
   report(session: SqlSession): Promise<readonly string[]>;
 };
@@ -96,7 +100,7 @@ async function repair(
     try {
       await owned.session.transaction(async (transaction) => ({
         write: true,
-        stamp: await write(transaction, owned.epoch),
+        stamp: await write(transaction, owned),
         nextId: transaction.state.nextId,
         value: undefined,
       }));

@@ -8,9 +8,9 @@ const STEPS = 128;
 /** The turns that jobs took: times in Unix ms. */
 export type Turns = {
   /** The clock at the first of them; Infinity when there were none. */
-  earliest: number;
+  earliestClock: number;
   /** The latest time in the queue that was taken. */
-  highest: number;
+  highestTime: number;
 };
 
 /**
@@ -18,11 +18,11 @@ export type Turns = {
  * beside the watermark, which waits for the earliest time that is not taken (see job/caught-up.ts).
  *
  * When nothing is due every job waits for its first time from then on: a catch-up is told from there. The queue then
- * goes from one time to the next, and whatever it has passed was taken when the clock said `earliest` at least.
+ * goes from one time to the next, and whatever it has passed was taken when the clock said `earliestClock` at least.
  */
 export class CatchUp {
   /** Null where it cannot be told, until nothing is due any more. */
-  #since: number | null;
+  #origin: number | null;
   #untils: number[];
   #throughs: number[];
   /** How many notes make a step, and how many the last one has. */
@@ -30,6 +30,8 @@ export class CatchUp {
   #notes = 1;
   #isBehind = false;
   readonly #watermark: number;
+  /** No job that was loaded waits for a time because of a later one, Unix ms. */
+  readonly #armedFrom: number;
   /** How far the last owner had come in one that it did not end; null for none. */
   readonly durable: CaughtUp | null;
 
@@ -38,13 +40,16 @@ export class CatchUp {
    * @param watermark the durable one at the start, Unix ms
    */
   constructor(durable: CaughtUp | null, watermark: number) {
-    // One that the watermark has left behind tells nothing.
-    this.durable = (durable?.untils.at(-1) ?? 0) < watermark ? null : durable;
-    const { since, untils, throughs } = this.durable ?? { since: watermark, untils: [], throughs: [] };
-    this.#since = since;
+    // One that the watermark has left behind tells nothing; before its origin the watermark may be that of a change.
+    const isTold =
+      durable !== null && durable.origin < watermark && watermark <= (durable.untils.at(-1) ?? 0);
+    this.durable = isTold ? durable : null;
+    const { origin, untils, throughs } = this.durable ?? { origin: watermark, untils: [], throughs: [] };
+    this.#origin = origin;
     this.#untils = [...untils];
     this.#throughs = [...throughs];
     this.#watermark = watermark;
+    this.#armedFrom = Math.max(watermark, this.durable?.throughs.at(-1) ?? 0);
   }
 
   /**
@@ -53,7 +58,7 @@ export class CatchUp {
    * @param since the job's, Unix ms
    */
   changed(since: number): void {
-    if (this.#since !== null && since >= this.#watermark && since <= this.#since) this.#begin(null);
+    if (this.#origin !== null && since >= this.#watermark && since <= this.#origin) this.#begin(null);
   }
 
   /**
@@ -63,45 +68,45 @@ export class CatchUp {
    * @param turns those since this one last said that they are done with
    * @returns whether they are done with
    */
-  note(firstQueued: number, now: number, { earliest, highest }: Turns): boolean {
+  note(firstQueued: number, now: number, { earliestClock, highestTime }: Turns): boolean {
     this.#isBehind = firstQueued <= now - BEHIND;
     if (firstQueued > now) {
-      this.#begin(Math.floor(now) + 1);
+      this.#begin(Math.max(Math.floor(now) + 1, this.#armedFrom));
       return true;
     }
-    if (this.#since === null || firstQueued <= (this.#untils.at(-1) ?? this.#since)) return false;
-    if (earliest === Number.POSITIVE_INFINITY) {
+    if (this.#origin === null || firstQueued <= (this.#untils.at(-1) ?? this.#origin)) return false;
+    if (earliestClock === Number.POSITIVE_INFINITY) {
       // What was between is gone.
       if (this.#untils.length > 0) this.#untils[this.#untils.length - 1] = firstQueued;
       return false;
     }
     // What a turn took was all that was due by then.
-    const through = Math.floor(earliest) + 1;
-    if (through < this.#since) {
+    const through = Math.floor(earliestClock) + 1;
+    if (through < this.#origin) {
       this.#begin(null);
       return false;
     }
     this.#step(firstQueued, through);
     // Where later times were taken before earlier ones (while the table loaded, say) they count for the steps to come.
-    return firstQueued > highest;
+    return firstQueued > highestTime;
   }
 
   /** As it is true beside a list of exceptions that leaves out what stands for times from `limit` on (Unix ms). */
   read(limit: number): CaughtUp | null {
-    if (this.#since === null || !this.#isBehind) return null;
+    if (this.#origin === null || !this.#isBehind) return null;
     const untils: number[] = [];
     const throughs: number[] = [];
     for (const [index, until] of this.#untils.entries()) {
-      const before = untils.at(-1) ?? this.#since;
+      const before = untils.at(-1) ?? this.#origin;
       if (limit <= before) break;
       untils.push(Math.min(until, limit));
       throughs.push(this.#throughs[index]!);
     }
-    return untils.length === 0 ? null : { since: this.#since, untils, throughs };
+    return untils.length === 0 ? null : { origin: this.#origin, untils, throughs };
   }
 
-  #begin(since: number | null): void {
-    this.#since = since;
+  #begin(origin: number | null): void {
+    this.#origin = origin;
     this.#untils = [];
     this.#throughs = [];
     this.#stride = 1;

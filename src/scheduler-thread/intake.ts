@@ -100,10 +100,10 @@ export class Intake {
     const since = arena.since.get(slot);
     const caughtUp = this.#catchUp.durable;
     // A change that the last owner's scheduler may not have known has a stamp at or after the watermark.
-    if (caughtUp === null || since > caughtUp.since || since >= this.#watermark) {
+    if (caughtUp === null || since > caughtUp.origin || since >= this.#watermark) {
       return Math.max(since, this.#watermark);
     }
-    return Math.max(this.#watermark, caughtUpThrough(caughtUp, arena.firstAtOrAfter(slot, caughtUp.since)));
+    return Math.max(this.#watermark, caughtUpThrough(caughtUp, arena.firstAtOrAfter(slot, caughtUp.origin)));
   }
 
   #holdExceptions(slot: number, from: number): boolean {
@@ -139,6 +139,7 @@ export class Intake {
   #armAnew(slot: number): void {
     const { arena, queue, alreadyRun } = this.#occurrences;
     this.#catchUp.changed(arena.since.get(slot));
+    this.#occurrences.forgetBehind(slot);
     alreadyRun.delete(slot);
     this.#occurrences.debts.delete(slot);
     if (!arena.isEnabled(slot)) {

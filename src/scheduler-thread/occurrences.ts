@@ -39,7 +39,9 @@ export class Occurrences {
   /** By slot: how many times from before the watermark the job's first run after the start stands for, too. */
   readonly debts = new Map<number, number>();
   /** Those since they were last forgotten. */
-  readonly turns: Turns = { earliest: Number.POSITIVE_INFINITY, highest: 0 };
+  readonly turns: Turns = { earliestClock: Number.POSITIVE_INFINITY, highestTime: 0 };
+  /** The highest that the clock said at a turn, Unix ms. */
+  latestTurn = 0;
   readonly #random: () => number;
   readonly #turn: Turn = { time: 0, behind: 0, next: 0 };
   /** Routes whose list is not empty. */
@@ -57,8 +59,8 @@ export class Occurrences {
   }
 
   forgetTurns(): void {
-    this.turns.earliest = Number.POSITIVE_INFINITY;
-    this.turns.highest = 0;
+    this.turns.earliestClock = Number.POSITIVE_INFINITY;
+    this.turns.highestTime = 0;
   }
 
   /** How many occurrences have settled. */
@@ -87,14 +89,15 @@ export class Occurrences {
     const { arena, flights, counts } = this;
     const turn = this.#turn;
     const first = this.queue.timeOf(slot);
-    if (now < this.turns.earliest) this.turns.earliest = now;
-    if (first > this.turns.highest) this.turns.highest = first;
+    if (now < this.turns.earliestClock) this.turns.earliestClock = now;
+    if (first > this.turns.highestTime) this.turns.highestTime = first;
+    if (now > this.latestTurn) this.latestTurn = now;
     decideTurn(turn, first, arena.interval.get(slot), now);
     this.queue.set(slot, turn.next);
     counts.due += turn.behind + 1;
     counts.superseded += turn.behind;
     let waiting = -1;
-    let covered = false;
+    let covering = -1;
     let unknown = 0;
     if (this.debts.size > 0) {
       unknown = this.debts.get(slot) ?? 0;
@@ -107,7 +110,7 @@ export class Occurrences {
         // A void one is with a publisher: it is owed again, and is not sent a second time beside it.
         if (state === FlightState.void) flights.setState(flight, FlightState.sent);
         else counts.due--;
-        covered = true;
+        covering = flight;
       } else if (state === FlightState.waiting) {
         waiting = flight;
       } else if (state === FlightState.sent) {
@@ -118,11 +121,13 @@ export class Occurrences {
       }
       flight = next;
     }
-    if (!covered && this.#hasRun(slot, turn.time)) {
-      counts.due--;
-      covered = true;
+    const hasRun = covering === -1 && this.#hasRun(slot, turn.time);
+    if (hasRun) counts.due--;
+    if (covering !== -1) {
+      const behind = Math.max(flights.behind.get(covering), turn.behind + unknown);
+      flights.behind.set(covering, behind);
     }
-    if (covered) {
+    if (hasRun || covering !== -1) {
       if (waiting !== -1) this.#makeVoid(waiting, slot);
       if (waiting !== -1) counts.superseded++;
       if (arena.isOneOff(slot) && !arena.isSettled(slot) && !this.hasUnsettled(slot)) this.settleJob(slot);
@@ -245,6 +250,14 @@ export class Occurrences {
         this.counts.cancelled++;
       }
       flight = next;
+    }
+  }
+
+  /** The job is planned anew: what it owes of earlier times is queued again, and what it does not owe counts for nothing. */
+  forgetBehind(slot: number): void {
+    const { arena, flights } = this;
+    for (let flight = arena.flight.get(slot); flight !== -1; flight = flights.nextOfJob.get(flight)) {
+      flights.behind.set(flight, 0);
     }
   }
 

@@ -15,6 +15,8 @@ export type Checkpointed = {
 
 /** A frontier is used again for so many times as long as another would take: they take this share of the thread. */
 const REUSE = 20;
+/** Fewer than these cost no more than none. */
+const FEW = 1000;
 
 const NOTHING = new Uint8Array(0);
 
@@ -50,14 +52,10 @@ export class ProgressReport {
     if (loading) return { acknowledged, frontier: null, exceptions: NOTHING, settledCount };
     const began = this.#clock.monotonic();
     // An earlier report holds as a whole, with the changes that it knew: it says less, and nothing wrong.
-    if (
-      !fresh &&
-      this.#last !== null &&
-      began < this.#endedAt + this.#costOfEach * (unsettledCount + 1) * REUSE
-    ) {
+    if (!fresh && this.#last !== null && began < this.#endedAt + this.#costOfEach * unsettledCount * REUSE) {
       return this.#last;
     }
-    this.#highestNow = Math.max(this.#highestNow, this.#clock.now());
+    this.#highestNow = Math.max(this.#highestNow, this.#occurrences.latestTurn, this.#clock.now());
     const frontier = computeFrontier(this.#occurrences, this.#highestNow, this.#limit);
     const { queue, turns } = this.#occurrences;
     if (this.#catchUp.note(queue.firstTime, this.#highestNow, turns)) this.#occurrences.forgetTurns();
@@ -65,7 +63,7 @@ export class ProgressReport {
     const exceptions = encodeExceptions({ ...frontier, caughtUp });
     this.#last = { acknowledged, frontier: frontier.time, exceptions, settledCount };
     this.#endedAt = this.#clock.monotonic();
-    this.#costOfEach = (this.#endedAt - began) / (unsettledCount + 1);
+    this.#costOfEach = (this.#endedAt - began) / Math.max(unsettledCount, FEW);
     return this.#last;
   }
 }

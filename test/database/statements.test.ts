@@ -67,7 +67,7 @@ function everyStatement(table: string): Statement[] {
     state.write(1, { ...write, checkpoint: { watermark: 1, exceptions } }),
     state.release(1, { batch: 1, checkpoint: null }),
     state.release(1, { batch: 1, checkpoint: { watermark: 1, exceptions } }),
-    ...[state.renewTag(1, 'abcd'), state.resetWatermark(1, 5), jobs.plannedAfter(5)],
+    ...[state.renewTag(1, 'abcd'), state.resetWatermark(1, 5, exceptions), jobs.plannedAfter(5)],
     ...['old', 'jobs.old-table'].flatMap((original) => {
       const { columns, count, read } = originalStatements(parseOriginalTable(original));
       return [columns(), count(), read()];

@@ -43,10 +43,14 @@ t.test('damaged bytes are told, not misread', async (t) => {
 });
 
 t.test('how far a catch-up has come survives it too', async (t) => {
-  const since = 1_800_000_000_000;
-  const caughtUp = { since, untils: [since + 5, since + 5000], throughs: [since + 60_000, since + 60_250] };
-  const bytes = encodeExceptions({ ...list([[5, since]]), caughtUp });
+  const origin = 1_800_000_000_000;
+  const caughtUp = {
+    origin,
+    untils: [origin + 5, origin + 5000],
+    throughs: [origin + 60_000, origin + 60_250],
+  };
+  const bytes = encodeExceptions({ ...list([[5, origin]]), caughtUp });
   t.same(decodeExceptions(bytes).caughtUp, caughtUp);
   t.throws(() => decodeExceptions(bytes.subarray(0, bytes.length - 1)), RangeError);
-  t.equal(decodeExceptions(encodeExceptions(list([[5, since]]))).caughtUp, null);
+  t.equal(decodeExceptions(encodeExceptions(list([[5, origin]]))).caughtUp, null);
 });

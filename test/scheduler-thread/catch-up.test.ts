@@ -3,17 +3,17 @@ import { caughtUpThrough } from '../../src/job/caught-up.ts';
 import { CatchUp } from '../../src/scheduler-thread/catch-up.ts';
 
 const ANY = Number.POSITIVE_INFINITY;
-const NO_TURNS = { earliest: Number.POSITIVE_INFINITY, highest: 0 };
+const NO_TURNS = { earliestClock: Number.POSITIVE_INFINITY, highestTime: 0 };
 
 /** Turns in the order of their times. */
-const from = (earliest: number, highest = 0) => ({ earliest, highest });
+const from = (earliestClock: number, highestTime = 0) => ({ earliestClock, highestTime });
 
 t.test('each step holds for the jobs whose first times it passed', async (t) => {
   const catchUp = new CatchUp(null, 1000);
   t.equal(catchUp.note(1400, 9000, from(8900.5)), true);
   t.equal(catchUp.note(1700, 9100, from(9000)), true);
   const caughtUp = catchUp.read(ANY)!;
-  t.same(caughtUp, { since: 1000, untils: [1400, 1700], throughs: [8901, 9001] });
+  t.same(caughtUp, { origin: 1000, untils: [1400, 1700], throughs: [8901, 9001] });
   const through = (first: number) => caughtUpThrough(caughtUp, first);
   t.same([1000, 1399, 1400, 1699, 1700].map(through), [8901, 8901, 9001, 9001, 0]);
 });
@@ -22,8 +22,8 @@ t.test('what the list of exceptions has no place for is not called settled', asy
   const catchUp = new CatchUp(null, 1000);
   catchUp.note(1400, 9000, from(8900));
   catchUp.note(1700, 9100, from(9000));
-  t.same(catchUp.read(1500), { since: 1000, untils: [1400, 1500], throughs: [8901, 9001] });
-  t.same(catchUp.read(1400), { since: 1000, untils: [1400], throughs: [8901] });
+  t.same(catchUp.read(1500), { origin: 1000, untils: [1400, 1500], throughs: [8901, 9001] });
+  t.same(catchUp.read(1400), { origin: 1000, untils: [1400], throughs: [8901] });
   t.equal(catchUp.read(1000), null);
 });
 
@@ -34,7 +34,7 @@ t.test('turns count until a step has counted them', async (t) => {
   t.equal(catchUp.read(ANY), null);
   t.equal(catchUp.note(1300, 9100, from(8900)), true);
   t.equal(catchUp.note(1400, 9100, NO_TURNS), false);
-  t.same(catchUp.read(ANY), { since: 1000, untils: [1400], throughs: [8901] });
+  t.same(catchUp.read(ANY), { origin: 1000, untils: [1400], throughs: [8901] });
 });
 
 t.test('what was taken before its turn counts until the queue has come so far', async (t) => {
@@ -42,7 +42,7 @@ t.test('what was taken before its turn counts until the queue has come so far', 
   t.equal(catchUp.note(1300, 9100, from(8900, 1500)), false);
   t.equal(catchUp.note(1500, 9200, from(8900, 1500)), false, 'there may be more of that time');
   t.equal(catchUp.note(1600, 9300, from(8900, 1599)), true);
-  t.same(catchUp.read(ANY), { since: 1000, untils: [1600], throughs: [8901] });
+  t.same(catchUp.read(ANY), { origin: 1000, untils: [1600], throughs: [8901] });
 });
 
 t.test('a change that came to the queue late', async (t) => {
@@ -63,7 +63,7 @@ t.test('a clock that steps back takes the steps before along', async (t) => {
   catchUp.note(1400, 9000, from(8900));
   catchUp.note(1700, 9100, from(9000));
   catchUp.note(1800, 9100, from(8000));
-  t.same(catchUp.read(ANY), { since: 1000, untils: [1800], throughs: [8001] });
+  t.same(catchUp.read(ANY), { origin: 1000, untils: [1800], throughs: [8001] });
   catchUp.note(1900, 9100, from(900));
   t.equal(catchUp.read(ANY), null, 'to before it all');
 });
@@ -75,16 +75,16 @@ t.test('it ends when nothing is due, and another is told from then on', async (t
   t.equal(catchUp.read(ANY), null, 'so little is no catch-up');
   t.equal(catchUp.note(9101, 9100.5, from(9000)), true);
   t.equal(catchUp.note(9200, 9900, from(9300)), true);
-  t.same(catchUp.read(ANY), { since: 9101, untils: [9200], throughs: [9301] });
+  t.same(catchUp.read(ANY), { origin: 9101, untils: [9200], throughs: [9301] });
 });
 
 t.test('one that broke off goes on', async (t) => {
-  const durable = { since: 1000, untils: [1400], throughs: [8901] };
+  const durable = { origin: 1000, untils: [1400], throughs: [8901] };
   const catchUp = new CatchUp(durable, 1400);
   t.same(catchUp.durable, durable);
   t.equal(new CatchUp(durable, 1401).durable, null, 'unless the watermark is beyond it');
   catchUp.note(1700, 20_000, from(19_000));
-  t.same(catchUp.read(ANY), { since: 1000, untils: [1400, 1700], throughs: [8901, 19_001] });
+  t.same(catchUp.read(ANY), { origin: 1000, untils: [1400, 1700], throughs: [8901, 19_001] });
 });
 
 t.test('of many steps each still says nothing that is not so', async (t) => {

@@ -45,6 +45,8 @@ export class WatermarkGate implements StampGate {
   /** The highest watermark that was given out, whether or not it became durable. */
   #sent: number;
   #lastStamp: number;
+  /** The highest frontier that was reported: after a step back of the clock what has run lies before it. */
+  #reported = 0;
   readonly #open = new Set<number>();
   /** Committed batches that the latest report does not cover: change number by stamp. */
   readonly #unacknowledged = new Map<number, number>();
@@ -65,7 +67,7 @@ export class WatermarkGate implements StampGate {
   }
 
   open(now: number): number {
-    const stamp = Math.max(Math.floor(now), this.#lastStamp + 1, this.#sent);
+    const stamp = Math.max(Math.floor(now), this.#lastStamp + 1, this.#sent, this.#reported);
     this.#lastStamp = stamp;
     this.#open.add(stamp);
     return stamp;
@@ -89,6 +91,7 @@ export class WatermarkGate implements StampGate {
     // While the table loads, the durable checkpoint says more than the scheduler can.
     if (frontier === null || !Number.isFinite(frontier)) return;
     this.#report = { acknowledged, frontier, exceptions, settledCount };
+    this.#reported = Math.max(this.#reported, Math.floor(frontier));
   }
 
   /** Whether a checkpoint is worth a transaction of its own. */
