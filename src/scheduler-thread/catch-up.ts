@@ -91,15 +91,15 @@ export class CatchUp {
     return firstQueued > highestTime;
   }
 
-  /** As it is true beside a list of exceptions that leaves out what stands for times from `limit` on (Unix ms). */
-  read(limit: number): CaughtUp | null {
+  /** As it is true beside this frontier (Unix ms): the list of exceptions may leave out what stands for later times. */
+  read(frontier: number): CaughtUp | null {
     if (this.#origin === null || !this.#isBehind) return null;
     const untils: number[] = [];
     const throughs: number[] = [];
     for (const [index, until] of this.#untils.entries()) {
       const before = untils.at(-1) ?? this.#origin;
-      if (limit <= before) break;
-      untils.push(Math.min(until, limit));
+      if (frontier <= before) break;
+      untils.push(Math.min(until, frontier));
       throughs.push(this.#throughs[index]!);
     }
     return untils.length === 0 ? null : { origin: this.#origin, untils, throughs };

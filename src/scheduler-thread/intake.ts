@@ -10,7 +10,7 @@ type Owed = { readonly time: number; readonly behind: number };
 
 /**
  * How rows come in: from the load and from changes, in whatever order the two arrive. Arming is one function of
- * the row, the watermark and the exceptions for both.
+ * the row, the watermark, the exceptions and what a catch-up had done, for both.
  */
 export class Intake {
   readonly #occurrences: Occurrences;

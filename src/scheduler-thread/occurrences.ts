@@ -36,7 +36,7 @@ export class Occurrences {
   unconfirmed = 0;
   /** By slot: times that the job has run already, at or after its time in the queue. */
   readonly alreadyRun = new Map<number, Set<number>>();
-  /** By slot: how many times from before the watermark the job's first run after the start stands for, too. */
+  /** By slot: how many times from before the one it was armed from the job's first run after the start stands for, too. */
   readonly debts = new Map<number, number>();
   /** Those since they were last forgotten. */
   readonly turns: Turns = { earliestClock: Number.POSITIVE_INFINITY, highestTime: 0 };

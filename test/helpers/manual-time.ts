@@ -4,6 +4,8 @@ type Timer = { readonly at: number; readonly callback: () => void; readonly orde
 
 /** A clock and timers that move only when the test says so. Wall and monotonic time advance together. */
 export class ManualTime implements Clock, Timers {
+  /** By how much the wall clock has stepped, ms. */
+  offset = 0;
   #now: number;
   #monotonic = 1000;
   #order = 0;
@@ -14,7 +16,7 @@ export class ManualTime implements Clock, Timers {
   }
 
   now(): number {
-    return this.#now;
+    return this.#now + this.offset;
   }
 
   monotonic(): number {

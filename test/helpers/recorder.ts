@@ -1,4 +1,4 @@
-import type { ChannelModel } from 'amqplib';
+import type { ChannelModel, ConsumeMessage } from 'amqplib';
 
 /** A message as a consumer saw it; times in Unix ms. */
 export type Arrival = {
@@ -29,7 +29,8 @@ const ACKNOWLEDGE_EVERY = 250;
 /**
  * Consumes a queue and keeps of each message what an account needs. What came is acknowledged, so that a broker
  * that dies hands out again what was on its way; such a message, which was recorded already, is left out: the
- * broker repeated it.
+ * broker repeated it. A run of a job expires when the next one is due, which on a loaded machine comes before the
+ * consumer: an expired message goes to a queue of its own, and is recorded from there.
  */
 export async function startRecorder(
   connect: () => Promise<ChannelModel>,
@@ -44,8 +45,9 @@ export async function startRecorder(
   let checkEmpty: (() => Promise<boolean>) | null = null;
   let remove: (() => Promise<unknown>) | null = null;
 
-  const take = (arrival: Arrival, redelivered: boolean): void => {
-    if (redelivered && ids.has(arrival.messageId)) return;
+  const expired = `${queue}-expired`;
+  const take = (arrival: Arrival, mayBeKnown: boolean): void => {
+    if (mayBeKnown && ids.has(arrival.messageId)) return;
     ids.add(arrival.messageId);
     arrivals.push(arrival);
     for (const tell of waiters) tell(arrival);
@@ -61,10 +63,11 @@ export async function startRecorder(
     });
     const channel = await opened.createChannel();
     channel.on('error', () => {});
-    await channel.assertQueue(queue, { durable });
+    await channel.assertQueue(queue, { durable, deadLetterExchange: '', deadLetterRoutingKey: expired });
+    await channel.assertQueue(expired, { durable });
     await channel.prefetch(PREFETCH);
     let unacknowledged = 0;
-    await channel.consume(queue, (message) => {
+    const record = (message: ConsumeMessage | null): void => {
       if (message === null) return;
       const { headers, messageId } = message.properties;
       take(
@@ -75,19 +78,23 @@ export async function startRecorder(
           missed: Number(headers?.['x-dalga-missed'] ?? 0),
           arrivedAt: Date.now(),
         },
-        message.fields.redelivered,
+        message.fields.redelivered || headers?.['x-death'] !== undefined,
       );
       if (++unacknowledged < ACKNOWLEDGE_EVERY) return;
       unacknowledged = 0;
-      channel.ack(message, true);
-    });
-    remove = () => channel.deleteQueue(queue);
+      channel.ackAll();
+    };
+    await channel.consume(queue, record);
+    await channel.consume(expired, record);
+    remove = () => Promise.all([channel.deleteQueue(queue), channel.deleteQueue(expired)]);
     checkEmpty = async () => {
       const before = arrivals.length;
       channel.ackAll();
       unacknowledged = 0;
-      const { messageCount } = await channel.checkQueue(queue);
-      return messageCount === 0 && arrivals.length === before;
+      // In this order: what leaves the first goes into the second.
+      const waiting = await channel.checkQueue(queue);
+      const dead = await channel.checkQueue(expired);
+      return waiting.messageCount + dead.messageCount === 0 && arrivals.length === before;
     };
   };
   const consumeAgain = async (): Promise<void> => {

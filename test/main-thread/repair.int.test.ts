@@ -1,4 +1,5 @@
 import t from 'tap';
+import { decodeExceptions, encodeExceptions } from '../../src/job/exceptions.ts';
 import { freePorts } from '../../src/quickstart/free-port.ts';
 import { DalgaProcess, environment } from '../helpers/dalga-process.ts';
 import { scheduledAt, startService } from '../helpers/service.ts';
@@ -20,7 +21,13 @@ t.test('a watermark ahead of the clock is refused, and reset', async (t) => {
     return (rows as { epoch: number; owner: string; watermark: number; stamp: number; tag: string }[])[0]!;
   };
   const ahead = Date.now() + 7_200_000;
-  await connection.query('UPDATE dalga_state SET watermark = ?, stamp = ?', [ahead, ahead]);
+  // A catch-up that broke off is told from there.
+  const caughtUp = { origin: ahead - 1000, untils: [ahead], throughs: [ahead + 1000] };
+  const one = { ids: Float64Array.of(4711), times: Float64Array.of(phase), behind: Float64Array.of(2) };
+  const exceptions = Buffer.from(encodeExceptions({ ...one, caughtUp }));
+  await connection.query('UPDATE dalga_state SET watermark = ?, stamp = ?, exceptions = ?', [
+    ...[ahead, ahead, exceptions],
+  ]);
   const run = async (...args: string[]) => {
     const process = new DalgaProcess(environment(service.settings, service.httpPort), args);
     const code = await process.exited;
@@ -56,6 +63,8 @@ t.test('a watermark ahead of the clock is refused, and reset', async (t) => {
   t.equal(reset.code, 0, reset.stderr);
   t.match(reset.stdout, /the watermark of table dalga is .*\ndalga: 1 jobs were changed after that time/);
   t.match(await state(), { owner: null, watermark: time, stamp: time });
+  const [kept] = await connection.query('SELECT exceptions FROM dalga_state');
+  t.same(decodeExceptions((kept as { exceptions: Buffer }[])[0]!.exceptions), { ...one, caughtUp: null });
 
   // The job was changed after that time, so it owes nothing from before.
   await connection.query('UPDATE dalga SET since = ?', [time - 1]);

@@ -64,7 +64,9 @@ export class Watch {
     const interval = choices.checkpointInterval + slow;
     let from = now - interval;
     const loaded = process.loadedAt ?? now;
-    const heldBack = choices.limits.exceptions < choices.jobs;
+    // What cannot be listed, or handed out, holds the watermark back.
+    const { exceptions, unconfirmed } = choices.limits;
+    const heldBack = Math.min(exceptions, unconfirmed) < choices.jobs;
     if (heldBack || loaded + interval + 200 >= from) from = Math.min(from, process.loadingSince);
     for (let changed = true; changed; ) {
       changed = false;
