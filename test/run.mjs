@@ -31,7 +31,7 @@ stop.catch(() => {});
 /** Many seeds of the simulation: they need the processors, but no servers and no time of theirs. */
 const SIMULATION = /\/simulation\/(seeds-|breakages|rare)/;
 /** They wait for most of their time: beside the others they cost nothing. */
-const WAITING = /\/(main-job|phases|rabbitmq\/silence|mysql\/frozen)\./;
+const WAITING = /\/(main-job|rabbitmq\/silence|mysql\/frozen)\./;
 /** They put a load on the program, and judge what comes of it: they want the machine to themselves. */
 const ALONE = /\/faults\/(breakages|kill|standby|threads)\./;
 

@@ -206,9 +206,10 @@ export class Faults {
       'clock jumps': () =>
         some(({ options }) => {
           const near = world.chance(0.7);
-          options.wall.offset += near
+          // Several near ones together stay within what the oracle allows for.
+          options.wall.offset = near
             ? world.between(-2000, 2000)
-            : world.pick([-3_600_000, 3_600_000, 86_400_000]);
+            : options.wall.offset + world.pick([-3_600_000, 3_600_000, 86_400_000]);
           if (!near) {
             this.#lasting('none', world.between(500, 5000), () => {
               options.wall.offset = 0;

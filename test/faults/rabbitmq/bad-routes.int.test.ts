@@ -96,7 +96,7 @@ t.test('one route is refused, another is never confirmed, and 998 go on', { time
 
   // None of these may be lost, whatever comes later.
   const strict = new Set(
-    await world.schedule({ interval: 3600, count: 1000, in: 3000, spacing: 10, routingKey: 'good.1' }),
+    await world.schedule({ interval: 3600, count: 1000, in: 8000, spacing: 10, routingKey: 'good.1' }),
   );
   let some = 0;
   onGood = (job) => {
