@@ -58,7 +58,7 @@ export const HOLDS = {
           if (statement.sql.startsWith('INSERT')) wroteJobs = true;
           if (statement.sql === 'COMMIT' && wroteJobs) {
             wroteJobs = false;
-            await new Promise((resolve) => setTimeout(resolve, LONG));
+            await new Promise((resolve) => setTimeout(resolve, LONG / 2));
           }
           return session.run(statement, deadline);
         },
