@@ -6,7 +6,7 @@
  * @param counts { passed, failed, failures }, which grow; the failures are texts of several lines
  * @param path the names of the tests around this level, the file first
  */
-export function follow(parser, counts, path = []) {
+export function follow(parser, counts, path) {
   let inner;
   parser.on('child', (child) => {
     inner = { passed: 0, failed: 0, failures: counts.failures };
@@ -39,11 +39,11 @@ function show(text) {
   if (text.trim() !== '') process.stdout.write(`  ${text.trimEnd()}\n`);
 }
 
-export function showFile(result, { passed, failed }) {
-  const source = result.name.replace(/^dist\//, '').replace(/\.js$/, '.ts');
-  const time = result.time === null ? '' : ` (${(result.time / 1000).toFixed(1)} s)`;
+/** @param duration ms */
+export function showFile(file, duration, { passed, failed }) {
+  const source = file.replace(/^dist\//, '').replace(/\.js$/, '.ts');
   const outcome = failed > 0 ? `${failed} of ${passed + failed} failed` : `${passed} passed`;
-  console.log(`${result.ok ? '✓' : '✗'} ${source}: ${outcome}${time}`);
+  console.log(`${failed > 0 ? '✗' : '✓'} ${source}: ${outcome} (${(duration / 1000).toFixed(1)} s)`);
 }
 
 function describeFailure(path, diagnostics) {

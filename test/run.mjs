@@ -167,7 +167,7 @@ async function runFile(file, counts, { env, background }) {
   }
   counts.passed += own.passed;
   counts.failed += own.failed;
-  showFile({ name: file, ok: own.failed === 0, time: performance.now() - begun }, own);
+  showFile(file, performance.now() - begun, own);
 }
 
 /** The lowest priority. On Linux it counts within a session only (sched(7), autogroup), so the session's is set too. */
