@@ -156,14 +156,12 @@ async function startConsumer(config: Config, servers: Servers, statistics: Stati
   const connectAgain = async () => {
     while (!ended) {
       await new Promise((resolve) => setTimeout(resolve, 1000).unref());
-      if (
-        !ended &&
-        (await connect().then(
-          () => true,
-          () => false,
-        ))
-      )
+      try {
+        if (!ended) await connect();
         return;
+      } catch {
+        // It is not back yet.
+      }
     }
   };
   await connect();
