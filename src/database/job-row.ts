@@ -64,12 +64,12 @@ export function encodeJobRow({ id, version, since, enabled, schedule, routingKey
 function decodeSchedule(row: readonly unknown[]): Schedule {
   const intervalMs = row[5] as number | null;
   const text = row[6] as Buffer | null;
-  const shared = {
-    intervalText: text === null ? null : text.toString('utf8'),
-    firstRun: row[7] as number,
-    anchored: row[8] !== 0,
-  };
-  if (row[4] === KIND.one_off) return { kind: 'one_off', intervalMs, ...shared };
-  if (row[4] === KIND.interval && intervalMs !== null) return { kind: 'interval', intervalMs, ...shared };
+  const intervalText = text === null ? null : text.toString('utf8');
+  const firstRun = row[7] as number;
+  const anchored = row[8] !== 0;
+  if (row[4] === KIND.one_off) return { kind: 'one_off', intervalMs, intervalText, firstRun, anchored };
+  if (row[4] === KIND.interval && intervalMs !== null) {
+    return { kind: 'interval', intervalMs, intervalText, firstRun, anchored };
+  }
   throw new RangeError(`job ${row[0]} is of a kind (${row[4]}) that this version does not know`);
 }

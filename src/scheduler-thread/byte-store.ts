@@ -13,6 +13,8 @@ const UNIT = 16;
 const SLAB = 1 << 20;
 const UNITS_IN_SLAB = SLAB / UNIT;
 const NONE = 0xffffffff;
+/** So few bytes are copied quicker one by one than by a call out of JavaScript. */
+const FEW = 100;
 
 export class ByteStore {
   readonly #slabs: Uint8Array[] = [];
@@ -33,7 +35,9 @@ export class ByteStore {
     const reference = this.#allocate(units);
     this.#bytes += units * UNIT;
     const slab = this.#slabs[reference >>> 16]!;
-    slab.set(bytes, (reference & 0xffff) * UNIT);
+    const start = (reference & 0xffff) * UNIT;
+    if (bytes.length > FEW) slab.set(bytes, start);
+    else for (let index = 0; index < bytes.length; index++) slab[start + index] = bytes[index]!;
     return reference;
   }
 

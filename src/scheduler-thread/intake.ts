@@ -39,6 +39,11 @@ export class Intake {
     return this.#tombstones !== null;
   }
 
+  /** The load begins, of about so many jobs. */
+  expect(jobs: number): void {
+    this.#occurrences.arena.expect(jobs);
+  }
+
   apply(change: JobChange): void {
     if (change.op === 'upsert') {
       this.#changed?.add(change.row.id);

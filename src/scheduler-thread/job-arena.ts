@@ -53,6 +53,11 @@ export class JobArena {
     return this.#bytes.bytes + this.routes.bytes + this.#size * SLOT_BYTES;
   }
 
+  /** About so many jobs are to come. */
+  expect(count: number): void {
+    this.#index.reserve(count);
+  }
+
   /** @returns the job's slot, or -1 */
   find(id: number): number {
     return this.#index.find(id);
@@ -158,13 +163,13 @@ export class JobArena {
   /** Many jobs in a row have the same routing key: it is not decoded again. */
   #acquireRoute(bytes: Uint8Array): number {
     const last = this.#lastRoute;
-    const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
-    if (last !== null && view.equals(last.bytes) && this.routes.acquireAgain(last.index, last.routingKey)) {
+    if (last !== null && equal(bytes, last.bytes) && this.routes.acquireAgain(last.index, last.routingKey)) {
       return last.index;
     }
-    const routingKey = view.toString('utf8');
+    const copy = Buffer.from(bytes);
+    const routingKey = copy.toString('utf8');
     const index = this.routes.acquire(this.#exchange, routingKey);
-    this.#lastRoute = { bytes: Buffer.from(view), routingKey, index };
+    this.#lastRoute = { bytes: copy, routingKey, index };
     return index;
   }
 
@@ -185,7 +190,8 @@ export class JobArena {
       this.#flags.set(slot, 0);
       return slot;
     }
-    for (const column of this.#columns()) column.reserve(this.#end + 1);
+    // All columns have the same room.
+    if (this.#end === this.id.capacity) for (const column of this.#columns()) column.reserve(this.#end + 1);
     return this.#end++;
   }
 
@@ -203,4 +209,11 @@ export class JobArena {
       this.#bodyLength,
     ];
   }
+}
+
+/** For a few bytes this is quicker than a call out of JavaScript. */
+function equal(a: Uint8Array, b: Uint8Array): boolean {
+  if (a.length !== b.length) return false;
+  for (let index = 0; index < a.length; index++) if (a[index] !== b[index]) return false;
+  return true;
 }

@@ -117,6 +117,11 @@ export class Scheduler {
     this.wake();
   }
 
+  /** The load begins, of about so many jobs. */
+  expect(jobs: number): void {
+    this.#intake.expect(jobs);
+  }
+
   /** Takes in a row of the snapshot; what is due among them is dispatched while the rest loads. */
   load(row: JobRow): void {
     this.#intake.load(row);

@@ -151,7 +151,10 @@ export class SchedulerService {
     const { port, clock, timers, log, openTable } = this.#options;
     const begun = clock.monotonic();
     try {
-      const onOpen = (total: number) => port.send({ type: 'load.begun', jobs: total });
+      const onOpen = (total: number) => {
+        this.#scheduler.expect(total);
+        port.send({ type: 'load.begun', jobs: total });
+      };
       const onRow = (row: JobRow) => {
         this.#scheduler.load(row);
         // What the API has accepted is to fit again: its account was in part an estimate.

@@ -12,6 +12,8 @@ t.test('the index of ids behaves as a map under random additions and removals', 
   const random = seededRandom(5);
   let end = 0;
   for (let step = 0; step < 200_000; step++) {
+    // Of none, of fewer than there are, of more.
+    if (step % 60_000 === 0) index.reserve(step);
     // Ids beyond 32 bits too, and dense ones, as they really are.
     const id = Math.floor(random() * 20_000) + (random() < 0.5 ? 0 : 2 ** 40);
     const slot = model.get(id);
