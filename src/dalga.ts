@@ -8,7 +8,7 @@ import { createApp } from './main-thread/http/app.ts';
 import { createJobs } from './main-thread/jobs.ts';
 import { memoryLimit } from './main-thread/memory.ts';
 import { createMetrics, startingData } from './main-thread/metrics.ts';
-import type { StartScheduler } from './main-thread/scheduler-client.ts';
+import { type PreparedScheduler, prepareScheduler } from './main-thread/scheduler-worker.ts';
 import { createJobReader } from './main-thread/store/job-reader.ts';
 import { checkTables, createTables } from './main-thread/store/schema-check.ts';
 import { Tenure } from './main-thread/tenure.ts';
@@ -36,12 +36,13 @@ export type DalgaDeps = {
   readonly timers?: Timers;
   /** Opens the owner's sessions with MySQL. */
   readonly connect?: Connect;
-  readonly startScheduler?: StartScheduler;
+  readonly scheduler?: PreparedScheduler;
 };
 
 /** The composition root: the main thread's parts, put together. */
 export function createDalga(config: Config, deps: DalgaDeps = {}): Dalga {
   const { log = createLog('main', config.debug), clock = new SlewedClock(), timers = systemTimers } = deps;
+  const scheduler = deps.scheduler ?? prepareScheduler(config);
   let fail: (failure: Failure) => void;
   const failed = new Promise<Failure>((resolve) => {
     fail = resolve;
@@ -95,7 +96,7 @@ export function createDalga(config: Config, deps: DalgaDeps = {}): Dalga {
         log,
         address,
         connect: deps.connect,
-        startScheduler: deps.startScheduler,
+        startScheduler: scheduler.start,
         onFailed: (error, startup) => fail({ error, startup }),
       });
       tenure.start();
@@ -107,6 +108,7 @@ export function createDalga(config: Config, deps: DalgaDeps = {}): Dalga {
       // New connections are refused; what has come is answered.
       const closed = app?.close();
       const clean = (await tenure?.close(deadline)) ?? true;
+      await scheduler.discard();
       // What is still open now is idle, or has a request that will not end.
       app?.server.closeAllConnections();
       await closed;

@@ -20,10 +20,13 @@ const exitCode = await runCommandLine({
   },
   timers: systemTimers,
   createService: async (config) => {
+    // Its thread loads its own program beside this one.
+    const { prepareScheduler } = await import('./main-thread/scheduler-worker.ts');
+    const scheduler = prepareScheduler(config);
     const [{ createDalga }, { createLog }] = await Promise.all([import('./dalga.ts'), import('./log.ts')]);
     const log = createLog('main', config.debug);
     log.debug({ version, config: redact(config) }, 'the configuration');
-    return createDalga(config, { log });
+    return createDalga(config, { log, scheduler });
   },
   createTables: async (config) => {
     const { createTables } = await import('./main-thread/store/schema-check.ts');

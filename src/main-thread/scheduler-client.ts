@@ -1,6 +1,5 @@
-import { MessageChannel, Worker } from 'node:worker_threads';
 import type { Timers } from '../clock.ts';
-import { type PlainError, toPlainError } from '../errors.ts';
+import type { PlainError } from '../errors.ts';
 import type {
   JobChange,
   Progress,
@@ -8,7 +7,7 @@ import type {
   SchedulerInit,
   SchedulerReport,
 } from '../protocol/main-scheduler.ts';
-import { type TypedPort, typedPort, unreachable } from '../protocol/typed-port.ts';
+import { type TypedPort, unreachable } from '../protocol/typed-port.ts';
 
 export type SchedulerEvents = {
   onStarted(): void;
@@ -146,52 +145,3 @@ export type StartScheduler = (
   events: SchedulerEvents,
   timers: Timers,
 ) => SchedulerThread;
-
-/** tsc does not rewrite the extension in a URL, so this names the compiled file. */
-const ENTRY = new URL('../scheduler-thread/thread.js', import.meta.url);
-
-/**
- * Starts the scheduler thread.
- *
- * @param entry the thread's compiled entry
- * @param wrapPort what main's end of the port goes through
- */
-export function startSchedulerThread(
-  init: SchedulerInit,
-  events: SchedulerEvents,
-  timers: Timers,
-  entry: URL = ENTRY,
-  wrapPort: (port: SchedulerPort) => SchedulerPort = (port) => port,
-): SchedulerThread {
-  const { port1, port2 } = new MessageChannel();
-  const worker = new Worker(entry, {
-    name: 'scheduler',
-    workerData: { init, port: port2 },
-    transferList: [port2],
-  });
-  const client = new SchedulerClient(wrapPort(typedPort(port1)), events, timers);
-  let ending = false;
-  let exited = false;
-  worker.on('error', (error) => client.fail(toPlainError(error)));
-  worker.on('exit', (code) => {
-    exited = true;
-    if (!ending) client.fail({ name: 'Error', message: `the scheduler thread ended with code ${code}` });
-  });
-  return {
-    client,
-    async terminate(grace) {
-      ending = true;
-      if (!exited && grace > 0) {
-        await new Promise<void>((resolve) => {
-          const timer = timers.set(resolve, grace);
-          worker.once('exit', () => {
-            timers.clear(timer);
-            resolve();
-          });
-        });
-      }
-      port1.close();
-      await worker.terminate();
-    },
-  };
-}

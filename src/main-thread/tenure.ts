@@ -18,7 +18,7 @@ import { refuseWrites } from './jobs.ts';
 import { memoryLimit } from './memory.ts';
 import type { MetricsData } from './metric-definitions.ts';
 import { Owner } from './owner.ts';
-import { type StartScheduler, startSchedulerThread } from './scheduler-client.ts';
+import type { StartScheduler } from './scheduler-client.ts';
 import { SchedulerTotals } from './scheduler-totals.ts';
 import { describeOwner } from './store/owned.ts';
 import { acquireOwnership, type Owned, type OwnerInfo } from './store/ownership.ts';
@@ -42,7 +42,7 @@ export type TenureOptions = {
   /** How the owner's sessions with MySQL are opened; the real ones by default. */
   readonly connect?: Connect | undefined;
   /** How the scheduler is started; as a thread by default. */
-  readonly startScheduler?: StartScheduler | undefined;
+  readonly startScheduler: StartScheduler;
   /** 0 to 1, for the jitter of backoffs. */
   readonly random?: (() => number) | undefined;
   /** The process cannot go on. */
@@ -197,7 +197,7 @@ export class Tenure {
         clock,
         timers,
         log,
-        startScheduler: startScheduler ?? startSchedulerThread,
+        startScheduler,
         trustedUntil: this.#trustedUntil,
         memoryLimit: memoryLimit(config.memoryLimit),
         onFailed: this.#options.onFailed,

@@ -8,7 +8,7 @@ import type { Lateness } from './lateness.ts';
  * sends reports; both are plain data.
  */
 
-/** What the scheduler thread is started with, as its workerData. */
+/** What the scheduler thread is given to do: the first message to its worker. It was started with the config and the port. */
 export type SchedulerInit = {
   readonly config: Config;
   /** Four characters, made with the table: the first part of every message_id. */

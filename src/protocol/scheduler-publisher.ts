@@ -9,9 +9,6 @@ import type { RabbitmqConfig } from '../config.ts';
 /** What each publisher thread is started with, as its workerData. */
 export type PublisherInit = {
   readonly rabbitmq: RabbitmqConfig;
-  /** The first part of every message_id. */
-  readonly tag: string;
-  readonly debug: boolean;
 };
 
 /** A destination: messages of one route wait for one another's confirms, those of others do not. */
@@ -24,6 +21,8 @@ export type PublishBatch = {
   readonly trustedUntil: number;
   /** Unix time = monotonic time + this, ms. */
   readonly clockOffset: number;
+  /** The first part of every message_id. */
+  readonly tag: string;
   readonly count: number;
   /** The routes that occur in the batch. */
   readonly routes: readonly Route[];

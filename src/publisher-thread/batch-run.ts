@@ -9,7 +9,6 @@ import type { LateOutcomes } from './late-outcomes.ts';
 /** A batch on its way: what became of each of its messages so far. */
 export class BatchRun {
   readonly batch: PublishBatch;
-  readonly tag: string;
   readonly #bodies: Buffer;
   readonly #outcomes: Uint8Array;
   readonly #writtenAt: Float64Array;
@@ -19,9 +18,8 @@ export class BatchRun {
   #answered = false;
   #onSettled: (() => void) | null = null;
 
-  constructor(batch: PublishBatch, tag: string, late: LateOutcomes) {
+  constructor(batch: PublishBatch, late: LateOutcomes) {
     this.batch = batch;
-    this.tag = tag;
     this.#late = late;
     const { buffer, byteOffset, byteLength } = batch.bodies;
     this.#bodies = Buffer.from(buffer, byteOffset, byteLength);

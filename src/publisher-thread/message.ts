@@ -14,14 +14,14 @@ const headers: Record<string, number | undefined> = {
 const properties: Options.Publish = { mandatory: true, persistent: true, appId: 'dalga', headers };
 
 /** The properties of one message of the batch, until the next call. */
-export function propertiesOf(batch: PublishBatch, tag: string, position: number): Options.Publish {
+export function propertiesOf(batch: PublishBatch, position: number): Options.Publish {
   const time = batch.times[position]!;
   const missed = batch.missed[position]!;
   const expiration = batch.expirations[position]!;
   headers['x-dalga-scheduled-at'] = time;
   headers['x-dalga-missed'] = missed > 0 ? missed : undefined;
   properties.expiration = expiration > 0 ? String(expiration) : undefined;
-  properties.messageId = messageId(tag, batch.ids[position]!, time);
+  properties.messageId = messageId(batch.tag, batch.ids[position]!, time);
   properties.timestamp = Math.floor(time / 1000);
   return properties;
 }

@@ -13,15 +13,14 @@ const TURN_LENGTH = 64;
 
 export type Publishing = {
   readonly broker: Broker;
-  readonly tag: string;
   readonly threadId: number;
   readonly late: LateOutcomes;
 };
 
 /** Publishes a batch, and answers with what became of each message so far. Never rejects. */
 export async function publishBatch(batch: PublishBatch, publishing: Publishing): Promise<PublishAnswer> {
-  const { broker, tag, threadId, late } = publishing;
-  const run = new BatchRun(batch, tag, late);
+  const { broker, threadId, late } = publishing;
+  const run = new BatchRun(batch, late);
   broker.trust(batch.trustedUntil);
   await Promise.all(
     byExchange(batch).map(([exchange, positions]) => write(run, exchange, positions, broker)),

@@ -91,12 +91,12 @@ export class PublishChannel {
 
   /** Writes one message in the caller's turn; `now` is monotonic, ms. Returns false when the turn is over. */
   publish(run: BatchRun, position: number, now: number): boolean {
-    const { batch, tag } = run;
+    const { batch } = run;
     const route = batch.routes[batch.routeOf[position]!]!;
     this.usedAt = now;
     let room: boolean;
     try {
-      const properties = propertiesOf(batch, tag, position);
+      const properties = propertiesOf(batch, position);
       room = this.#channel.publish(route.exchange, route.routingKey, run.body(position), properties);
     } catch (error) {
       // What amqplib cannot encode no other channel or time will make better.

@@ -18,14 +18,14 @@ export type Publisher = {
 
 /** A publisher thread's parts, put together: it connects at once, and reports how that goes. */
 export function startPublisher(
-  { rabbitmq, tag }: PublisherInit,
+  { rabbitmq }: PublisherInit,
   threadId: number,
   report: (report: PublisherReport) => void,
 ): Publisher {
   const late = new LateOutcomes(threadId, report);
   const broker = new Broker({ config: rabbitmq, name: `dalga@${hostname()}/${threadId}`, threadId, report });
   return {
-    publish: (batch) => publishBatch(batch, { broker, tag, threadId, late }),
+    publish: (batch) => publishBatch(batch, { broker, threadId, late }),
     async close() {
       await broker.close();
       late.flush();

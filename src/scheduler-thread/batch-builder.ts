@@ -10,6 +10,7 @@ export type BatchTerms = {
   readonly number: number;
   readonly trustedUntil: number;
   readonly clockOffset: number;
+  readonly tag: string;
   readonly now: number;
   readonly misfireAfter: number;
 };
@@ -53,11 +54,12 @@ export function buildBatch(
   for (let place = 0; place < count; place++) {
     arena.copyBody(flights.slot.get(taken[place]!), bodies, bodyOffsets[place]!);
   }
-  const { number, trustedUntil, clockOffset } = terms;
+  const { number, trustedUntil, clockOffset, tag } = terms;
   return {
     number,
     trustedUntil,
     clockOffset,
+    tag,
     count,
     routes,
     routeOf,

@@ -48,6 +48,8 @@ export type SchedulerOptions = {
   readonly batchesAtOnce: number;
   readonly limits?: Limits | undefined;
   readonly exchange: string;
+  /** The first part of every message_id. */
+  readonly tag: string;
   /** ms */
   readonly misfireAfter: number;
   /** The durable watermark, Unix ms, and exceptions. */
@@ -275,7 +277,7 @@ export class Scheduler {
   }
 
   async #dispatch(taken: number[]): Promise<void> {
-    const { clock, misfireAfter, lease } = this.#options;
+    const { clock, tag, misfireAfter, lease } = this.#options;
     const { flights, arena } = this.#occurrences;
     const number = ++this.#batchNumber;
     const now = clock.now();
@@ -285,6 +287,7 @@ export class Scheduler {
       number,
       trustedUntil: Math.min(this.#trustedUntil, monotonic + lease * TRUST_SHARE),
       clockOffset: now - monotonic,
+      tag,
       now,
       misfireAfter,
     });

@@ -77,6 +77,7 @@ export class SchedulerService {
       batchesAtOnce: options.batchesAtOnce,
       limits: options.limits,
       exchange: init.config.rabbitmq.exchange,
+      tag: init.tag,
       misfireAfter: init.config.misfireAfter,
       watermark: init.watermark,
       exceptions: init.exceptions,

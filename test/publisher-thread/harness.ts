@@ -35,6 +35,7 @@ export function makeBatch(messages: readonly TestMessage[], terms: Partial<Publi
     number: batches,
     trustedUntil: monotonicNow() + 60_000,
     clockOffset: Date.now() - monotonicNow(),
+    tag: 'k3x9',
     count,
     routes,
     routeOf: Uint32Array.from(routeOf),
@@ -131,7 +132,7 @@ export async function connectedPublisher(
   teardown: (close: () => Promise<void>) => void,
 ): Promise<TestPublisher> {
   const reports = new Reports();
-  const publisher = startPublisher({ rabbitmq, tag: 'k3x9', debug: false }, 0, reports.note);
+  const publisher = startPublisher({ rabbitmq }, 0, reports.note);
   teardown(() => publisher.close());
   await reports.next('connection.changed', ({ connected }) => connected);
   return { ...publisher, reports };

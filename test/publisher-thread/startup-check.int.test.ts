@@ -94,7 +94,7 @@ t.test('something else on the port', async (t) => {
 t.test('a publisher tells of a refused login, and tries again', async (t) => {
   const reports = new Reports();
   const rabbitmq = configOf(rabbit, { password: 'hush-hush' });
-  const publisher = startPublisher({ rabbitmq, tag: 'test', debug: false }, 0, reports.note);
+  const publisher = startPublisher({ rabbitmq }, 0, reports.note);
   t.teardown(() => publisher.close());
   t.match(await reports.next('connection.changed'), {
     connected: false,

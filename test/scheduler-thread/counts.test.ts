@@ -96,6 +96,7 @@ t.test('the scheduler reports them', async (t) => {
     },
     batchesAtOnce: 8,
     exchange: '',
+    tag: 'k3x9',
     misfireAfter: 60_000,
     watermark: NOW,
     exceptions: listed([

@@ -97,6 +97,7 @@ export class ModelStage {
       publish: (batch) => this.#publish(batch),
       batchesAtOnce: 3,
       exchange: '',
+      tag: 'k3x9',
       misfireAfter: 60_000,
       watermark,
       exceptions,

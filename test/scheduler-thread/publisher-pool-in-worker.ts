@@ -5,7 +5,7 @@ import { makeBatch } from '../publisher-thread/harness.ts';
 /** A worker thread with a pool of its own, as the scheduler thread is. */
 const { rabbitmq, queue } = workerData;
 const pool = createPublisherPool({
-  init: { rabbitmq, tag: 'nest', debug: false },
+  init: { rabbitmq },
   threads: 1,
   onReport: () => {},
   onThreadLost: (_, error) => {

@@ -35,7 +35,7 @@ t.test('every thread connects at start, publishes, and says goodbye', async (t) 
   const queue = rabbit.name();
   const consumer = await rabbit.consume(queue);
   const pool = createPublisherPool({
-    init: { rabbitmq: configOf(rabbit), tag: 'pool', debug: false },
+    init: { rabbitmq: configOf(rabbit) },
     threads: 2,
     onReport: reports.note,
     onThreadLost: (id, error) => t.fail(`thread ${id} ended`, { error }),
@@ -80,7 +80,7 @@ t.test('a thread that crashes is told of, and replaced', async (t) => {
   const reports = new Reports();
   const lost = signal<[number, PlainError | null]>();
   const pool = createPublisherPool({
-    init: { rabbitmq: configOf(rabbit), tag: 'pool', debug: false },
+    init: { rabbitmq: configOf(rabbit) },
     threads: 1,
     onReport: reports.note,
     onThreadLost: (id, error) => lost.note([id, error]),

@@ -22,7 +22,16 @@ function own(
   const sent: string[] = [];
   const behaviour = { confirms };
   const scheduler = new Scheduler({
-    ...{ clock: time, timers: time, random: () => 0.5, batchesAtOnce: 8, exchange: '', limits, exceptions },
+    ...{
+      clock: time,
+      timers: time,
+      random: () => 0.5,
+      batchesAtOnce: 8,
+      exchange: '',
+      tag: 'k3x9',
+      limits,
+      exceptions,
+    },
     watermark: START + watermark,
     misfireAfter: Number.MAX_SAFE_INTEGER,
     trustedUntil: Number.POSITIVE_INFINITY,

@@ -148,6 +148,7 @@ export class RecoveryRun {
       publish: (batch) => this.#publish(batch),
       batchesAtOnce: 3,
       exchange: '',
+      tag: 'k3x9',
       // A run then counts its own time only where it is later than its interval.
       misfireAfter: Number.MAX_SAFE_INTEGER,
       limits: this.#limits,

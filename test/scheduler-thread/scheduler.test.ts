@@ -76,6 +76,7 @@ function setUp(
     publish,
     batchesAtOnce: 8,
     exchange: '',
+    tag: 'k3x9',
     misfireAfter: 60_000,
     watermark,
     exceptions: exceptions instanceof Uint8Array ? exceptions : exceptionsOf(exceptions),

@@ -40,13 +40,13 @@ export class BrokerServer {
   }
 
   /** A publisher was handed a message of a batch: the oracle is told of it. */
-  describe(batch: PublishBatch, position: number, tag: string, sent: Attempt['sent']): Attempt {
+  describe(batch: PublishBatch, position: number, sent: Attempt['sent']): Attempt {
     const route = batch.routes[batch.routeOf[position]!]!;
     const body = batch.bodies.subarray(batch.bodyOffsets[position]!, batch.bodyOffsets[position + 1]!);
     const scheduledAt = batch.times[position]!;
     return this.oracle.attempted({
       job: `${route.routingKey}/${Buffer.from(body).toString('utf8')}`,
-      messageId: messageId(tag, batch.ids[position]!, scheduledAt),
+      messageId: messageId(batch.tag, batch.ids[position]!, scheduledAt),
       scheduledAt,
       missed: batch.missed[position]!,
       sent,

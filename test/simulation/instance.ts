@@ -169,7 +169,6 @@ export class Instance {
                 scope: thread,
                 broker,
                 link: this.brokerLink,
-                tag: init.tag,
                 threads: config.publisherThreads,
               },
               hearer: service,

@@ -22,7 +22,6 @@ export type PublishersOptions = {
   readonly scope: Scope;
   readonly broker: BrokerServer;
   readonly link: Link;
-  readonly tag: string;
   readonly threads: number;
   readonly hearer: Hearer;
   /** The scheduler's clock, Unix ms. */
@@ -61,7 +60,7 @@ export class SimulatedPublishers implements Publishers {
   }
 
   publish(batch: PublishBatch): Promise<PublishAnswer> {
-    const { scope, now, broker, tag } = this.options;
+    const { scope, now, broker } = this.options;
     const sent = { at: EPOCH + scope.world.now, clock: now() };
     const thread = this.#threads[this.#next++ % this.#threads.length]!;
     return new Promise((resolve) => {
@@ -70,7 +69,7 @@ export class SimulatedPublishers implements Publishers {
         outcomes: new Uint8Array(batch.count).fill(Outcome.unsent),
         writtenAt: new Float64Array(batch.count),
         attempts: Array.from({ length: batch.count }, (_, position) =>
-          broker.describe(batch, position, tag, sent),
+          broker.describe(batch, position, sent),
         ),
         ...{ answered: false, pending: 0, written: false },
         answer: (answer) =>

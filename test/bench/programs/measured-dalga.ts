@@ -1,6 +1,6 @@
 import { createDalga } from '../../../src/dalga.ts';
 import { createLog } from '../../../src/log.ts';
-import { startSchedulerThread } from '../../../src/main-thread/scheduler-client.ts';
+import { prepareScheduler } from '../../../src/main-thread/scheduler-worker.ts';
 import { serveOnly } from '../../helpers/serve-only.ts';
 import { collectReadings } from './gauge.ts';
 
@@ -15,6 +15,6 @@ collectReadings();
 await serveOnly(async (config) =>
   createDalga(config, {
     log: createLog('main', config.debug),
-    startScheduler: (init, events, timers) => startSchedulerThread(init, events, timers, SCHEDULER),
+    scheduler: prepareScheduler(config, { entry: SCHEDULER }),
   }),
 );

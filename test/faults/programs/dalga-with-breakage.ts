@@ -3,7 +3,7 @@ import { SlewedClock } from '../../../src/clock.ts';
 import { createDalga } from '../../../src/dalga.ts';
 import { openSession } from '../../../src/database/session.ts';
 import { createLog } from '../../../src/log.ts';
-import { startSchedulerThread } from '../../../src/main-thread/scheduler-client.ts';
+import { prepareScheduler } from '../../../src/main-thread/scheduler-worker.ts';
 import { serveOnly } from '../../helpers/serve-only.ts';
 import { theBreakage, wall } from './the-breakage.ts';
 
@@ -24,11 +24,14 @@ process.on('SIGUSR2', () => faults.postMessage(process.env.TEST_FAULT));
 await serveOnly(async (config) => {
   const open = () =>
     openSession(config.mysql, { lease: config.lease, deadline: DEADLINE, connectTimeout: DEADLINE });
+  const scheduler = prepareScheduler(config, { entry: SCHEDULER, wrapPort: breakage.mainPort });
   return createDalga(config, {
     log: createLog('main', config.debug),
     clock: new SlewedClock(wall),
     connect: breakage.connect(open),
-    startScheduler: (init, events, timers) =>
-      startSchedulerThread(breakage.init(init), events, timers, SCHEDULER, breakage.mainPort),
+    scheduler: {
+      ...scheduler,
+      start: (init, events, timers) => scheduler.start(breakage.init(init), events, timers),
+    },
   });
 });
