@@ -35,6 +35,8 @@ const SAFETY = 25_000;
 const LIVENESS = 45_000;
 /** What comes too late to be judged as missing may still be one too many, ms. */
 const LAST_WORDS = 1500;
+/** How long after its run a one-off's row may still be there at the end, ms. */
+const DELETION_PATIENCE = 3000;
 const STOP_TIMEOUT = 8000;
 
 /**
@@ -136,7 +138,8 @@ class Simulation {
     for (const { verdict, job, scheduledAt, detail } of report.findings) {
       this.#problems.push(`${verdict}: ${job} at ${scheduledAt} (${scheduledAt - EPOCH}): ${detail}`);
     }
-    this.#checkRows(until);
+    this.#problems.push(...this.#wrongRows(until, DELETION_PATIENCE));
+    this.#checkBalance();
     for (const [name, count] of Object.entries(report.counts)) world.count(`oracle.${name}`, count);
     world.trace(`judged ${JSON.stringify(report.counts)}`);
     return {
@@ -145,8 +148,14 @@ class Simulation {
     };
   }
 
-  /** What is stored is what was answered. */
-  #checkRows(until: number): void {
+  /**
+   * What is stored is to be what was answered.
+   *
+   * @param until the owner's clock, Unix ms
+   * @param patience how long after its run a one-off may still be there, ms
+   */
+  #wrongRows(until: number, patience: number): string[] {
+    const wrong: string[] = [];
     const rows = new Map([...this.#server.tables.jobs.values()].map((row) => [row.key_hex, row]));
     for (const { name, keyHex, stored, unresolved } of this.#clients.jobs) {
       const row = rows.get(keyHex);
@@ -155,15 +164,22 @@ class Simulation {
       const runs = (this.#oracle.attempts.get(name) ?? []).filter(({ scheduledAt }) => scheduledAt === once);
       const ran = runs.find(({ arrivedAt }) => arrivedAt !== null);
       // It is deleted a while after it ran; by a clock that is behind it may be yet to come once more.
-      if (ran !== undefined && (ran.arrivedAt! > EPOCH + this.#world.now - 3000 || once > until - 3000))
+      if (
+        ran !== undefined &&
+        (ran.arrivedAt! > EPOCH + this.#world.now - patience || once > until - patience)
+      )
         continue;
       const should = stored !== null && ran === undefined;
-      if (should && row === undefined) this.#problems.push(`row: ${name} is gone`);
-      if (!should && row !== undefined) this.#problems.push(`row: ${name} is still there`);
+      if (should && row === undefined) wrong.push(`row: ${name} is gone`);
+      if (!should && row !== undefined) wrong.push(`row: ${name} is still there`);
       if (should && row !== undefined && planOfRow(row).since !== stored.since) {
-        this.#problems.push(`row: ${name} is another version`);
+        wrong.push(`row: ${name} is another version`);
       }
     }
+    return wrong;
+  }
+
+  #checkBalance(): void {
     const counters = this.#owner()?.tenure.ownerOrNull()?.counters;
     if (!counters) return;
     const { due, confirmed, returned, superseded, cancelled, inFlight, heldBack } = counters;
@@ -174,7 +190,11 @@ class Simulation {
   }
 
   #owner(): Process | null {
-    return this.#instances.find(({ process }) => process?.tenure.ownerOrNull())?.process ?? null;
+    // One that has lost the table may not know it yet.
+    const { epoch } = this.#server.tables.state;
+    return (
+      this.#instances.find(({ process }) => process?.tenure.ownerOrNull()?.epoch === epoch)?.process ?? null
+    );
   }
 
   #isSettled(): boolean {
@@ -190,9 +210,13 @@ class Simulation {
     if (counters.inFlight + counters.heldBack > 0) {
       return `${counters.inFlight} in flight, ${counters.heldBack} held back`;
     }
+    // A lease that has just ended again lets nothing out.
+    if (counters.dueNow > 0) return `${counters.dueNow} due`;
     const exceptions = decodeExceptions(this.#server.tables.state.exceptions as Uint8Array).ids.length;
     if (exceptions > 0) return `${exceptions} exceptions`;
-    return this.#clients.resolveAll() ? '' : 'a change is not answered';
+    if (!this.#clients.resolveAll()) return 'a change is not answered';
+    // Settled jobs are deleted lazily, and anew when MySQL was away.
+    return this.#wrongRows(owner.clock.now(), DELETION_PATIENCE - LAST_WORDS).join(', ');
   }
 
   #kill(instance: Instance, downtime: number): void {
@@ -219,13 +243,13 @@ class Simulation {
     const process = instance.process!;
     if (process.stopping) return;
     process.stopping = true;
-    const owned = process.scheduler !== null;
     const deadline = this.#world.now + STOP_TIMEOUT;
     process.scope.after(0, () => {
       void process.tenure.close(deadline).then((clean) => {
         if (instance.process !== process) return;
         this.#world.event(clean ? 'process.stopped clean' : 'process.stopped unclean', instance.name);
-        if (owned && !clean) this.#watch.mayRepeat(process);
+        // It may have become the owner after it was told to stop, while it was frozen.
+        if (!clean && process.loadingSince > 0) this.#watch.mayRepeat(process);
         instance.kill();
         this.#restart(instance, downtime);
       });

@@ -67,9 +67,12 @@ export class Watch {
     // What cannot be listed, or handed out, holds the watermark back.
     const { exceptions, unconfirmed } = choices.limits;
     const heldBack = Math.min(exceptions, unconfirmed) < choices.jobs;
-    if (heldBack || loaded + interval + 200 >= from) from = Math.min(from, process.loadingSince);
     for (let changed = true; changed; ) {
       changed = false;
+      if (process.loadingSince < from && (heldBack || loaded + interval + 200 >= from)) {
+        from = process.loadingSince;
+        changed = true;
+      }
       for (const span of faults().checkpointTroubles) {
         if (span.from - interval >= from || span.to + CHECKPOINT_AFTERMATH < from) continue;
         from = span.from - interval;
