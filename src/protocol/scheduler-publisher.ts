@@ -2,8 +2,8 @@ import type { RabbitmqConfig } from '../config.ts';
 
 /**
  * All that passes between the scheduler thread and its publisher threads. A batch is columnar, so that handing
- * one over costs a few typed arrays and not an object for each message; occurrences are named by their position
- * in it.
+ * one over costs a few typed arrays and not an object for each message; they share one buffer, since each that is
+ * transferred has its price. Occurrences are named by their position in the batch.
  */
 
 /** What each publisher thread is started with, as its workerData. */

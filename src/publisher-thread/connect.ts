@@ -11,9 +11,18 @@ const CONNECT_DEADLINE = 10_000;
 const CLOSE_DEADLINE = 800;
 /** The time after which either side takes a silent connection for dead is about twice this, s. */
 const HEARTBEAT = 10;
+/** Bytes that the socket takes before amqplib waits for its `drain`: what is written in a turn of ours, and more. */
+const SOCKET_BUFFER = 128 * 1024;
 
 /** Opens a connection that the broker's management shows as `name`. The caller listens for its errors at once. */
-export function openConnection(config: RabbitmqConfig, name: string): Promise<ChannelModel> {
+export async function openConnection(config: RabbitmqConfig, name: string): Promise<ChannelModel> {
+  // They go to net.connect as they are, which takes more than amqplib's type says.
+  const socketOptions = {
+    noDelay: true,
+    timeout: SILENCE_DEADLINE,
+    clientProperties: { connection_name: name },
+    writableHighWaterMark: SOCKET_BUFFER,
+  };
   const opening = connect(
     {
       protocol: 'amqp',
@@ -25,12 +34,37 @@ export function openConnection(config: RabbitmqConfig, name: string): Promise<Ch
       vhost: encodeURIComponent(config.vhost),
       heartbeat: HEARTBEAT,
     },
-    { noDelay: true, timeout: SILENCE_DEADLINE, clientProperties: { connection_name: name } },
+    socketOptions,
   );
-  return within(CONNECT_DEADLINE, 'the AMQP handshake', opening, (late) => {
+  const connection = await within(CONNECT_DEADLINE, 'the AMQP handshake', opening, (late) => {
     late.on('error', () => {});
     abandonConnection(late);
   });
+  gatherWrites(connection);
+  return connection;
+}
+
+/**
+ * amqplib hands each message to the socket by itself, and each would be a system call, which costs more than all else
+ * that is done for a message. What it hands over in one go is written at once: the socket is corked until that go is over.
+ */
+export function gatherWrites(connection: ChannelModel): void {
+  const socket = streamOf(connection);
+  if (socket === undefined) return;
+  const write = socket.write.bind(socket) as (...args: unknown[]) => boolean;
+  let corked = false;
+  const uncork = () => {
+    corked = false;
+    socket.uncork();
+  };
+  socket.write = (...args: unknown[]) => {
+    if (!corked) {
+      corked = true;
+      socket.cork();
+      process.nextTick(uncork);
+    }
+    return write(...args);
+  };
 }
 
 /** Closes in order; past the deadline, or when it is broken, at once. Never rejects. */
@@ -48,5 +82,10 @@ export async function closeConnection(connection: ChannelModel): Promise<void> {
  * timeout) would keep it open for as long as TCP repeats itself, some 15 minutes.
  */
 export function abandonConnection(connection: ChannelModel): void {
-  (connection.connection as { stream?: Duplex }).stream?.destroy();
+  streamOf(connection)?.destroy();
+}
+
+/** The socket, which amqplib's types do not tell of. */
+function streamOf(connection: ChannelModel): Duplex | undefined {
+  return (connection.connection as { stream?: Duplex }).stream;
 }

@@ -14,10 +14,6 @@ goodbye.onmessage = async ({ data }: { data?: unknown }) => {
 };
 goodbye.unref();
 
-export default async function handle(batch: PublishBatch): Promise<unknown> {
-  const answer: PublishAnswer = await publisher.publish(batch);
-  return Piscina.move({
-    [Piscina.transferableSymbol]: [answer.outcomes.buffer, answer.writtenAt.buffer],
-    [Piscina.valueSymbol]: answer,
-  } as unknown as Parameters<typeof Piscina.move>[0]);
+export default function handle(batch: PublishBatch): Promise<PublishAnswer> {
+  return publisher.publish(batch);
 }

@@ -1,4 +1,5 @@
 import { countMissed } from '../job/misfire.ts';
+import { allocateColumns } from '../protocol/batch-columns.ts';
 import type { PublishBatch, Route } from '../protocol/scheduler-publisher.ts';
 import type { Flights } from './flights.ts';
 import type { JobArena } from './job-arena.ts';
@@ -25,12 +26,8 @@ export function buildBatch(
   const count = taken.length;
   const routes: Route[] = [];
   const routePlaces = new Map<number, number>();
-  const routeOf = new Uint32Array(count);
-  const ids = new Float64Array(count);
-  const times = new Float64Array(count);
-  const missed = new Float64Array(count);
-  const expirations = new Float64Array(count);
-  const bodyOffsets = new Uint32Array(count + 1);
+  const columns = allocateColumns(count, totalLength(taken, flights, arena));
+  const { routeOf, ids, times, missed, expirations, bodies, bodyOffsets } = columns;
   for (let place = 0; place < count; place++) {
     const flight = taken[place]!;
     const slot = flights.slot.get(flight);
@@ -48,26 +45,16 @@ export function buildBatch(
     times[place] = time;
     missed[place] = countMissed(time, flights.behind.get(flight), interval, terms.now, terms.misfireAfter);
     expirations[place] = Math.min(interval, LONGEST_EXPIRATION);
+    arena.copyBody(slot, bodies, bodyOffsets[place]!);
     bodyOffsets[place + 1] = bodyOffsets[place]! + arena.bodyLength(slot);
   }
-  const bodies = new Uint8Array(bodyOffsets[count]!);
-  for (let place = 0; place < count; place++) {
-    arena.copyBody(flights.slot.get(taken[place]!), bodies, bodyOffsets[place]!);
-  }
   const { number, trustedUntil, clockOffset, tag } = terms;
-  return {
-    number,
-    trustedUntil,
-    clockOffset,
-    tag,
-    count,
-    routes,
-    routeOf,
-    ids,
-    times,
-    missed,
-    expirations,
-    bodies,
-    bodyOffsets,
-  };
+  return { number, trustedUntil, clockOffset, tag, count, routes, ...columns };
+}
+
+/** Bytes of all bodies. */
+function totalLength(taken: readonly number[], flights: Flights, arena: JobArena): number {
+  let length = 0;
+  for (const flight of taken) length += arena.bodyLength(flights.slot.get(flight));
+  return length;
 }

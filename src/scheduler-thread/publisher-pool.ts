@@ -28,8 +28,8 @@ export type PublisherPool = {
   /**
    * Publishes a batch. Never rejects: when the thread ends before its answer, what it wrote is not known and all
    * is `lost`; after `close` all is `unsent` (the answer's threadId is then -1). A late outcome can be reported
-   * before the answer that calls it pending. The buffers of the batch's arrays are transferred, so the arrays
-   * are empty afterwards: each must be alone in its buffer, and none may come from Node's pool of small Buffers.
+   * before the answer that calls it pending. The buffer of the batch's arrays is transferred, so that they are empty
+   * afterwards.
    */
   publish(batch: PublishBatch): Promise<PublishAnswer>;
   /** Closes the connections, for at most a second, and ends the threads. */
@@ -124,7 +124,7 @@ export function createPublisherPool(options: PublisherPoolOptions): PublisherPoo
     const { count } = batch;
     if (closed !== null) return answerAll(count, Outcome.unsent);
     try {
-      return await piscina.run(batch, { transferList: buffersOf(batch) });
+      return await piscina.run(batch, { transferList: [bufferOf(batch)] });
     } catch {
       return answerAll(count, Outcome.lost);
     }
@@ -159,10 +159,9 @@ function sayGoodbye(channelName: string, threads: number): Promise<void> {
   }).finally(() => goodbye.close());
 }
 
-function buffersOf(batch: PublishBatch): ArrayBuffer[] {
-  const { routeOf, ids, times, missed, expirations, bodies, bodyOffsets } = batch;
-  const arrays = [routeOf, ids, times, missed, expirations, bodies, bodyOffsets];
-  return arrays.map((array) => array.buffer as ArrayBuffer);
+/** The buffer that the batch's arrays share. */
+function bufferOf({ ids }: PublishBatch): ArrayBuffer {
+  return ids.buffer as ArrayBuffer;
 }
 
 function answerAll(count: number, outcome: OutcomeCode): PublishAnswer {

@@ -29,7 +29,7 @@ const BATCHES_IN_ONE_GO = 4;
  * So long after a batch that was not full nothing more is handed out, ms: what becomes due meanwhile goes together. A
  * batch costs several times what a message does; a lone due job still leaves at once.
  */
-const GATHER = 2;
+const GATHER = 3;
 /** While the table loads what is due is looked for this often, ms. */
 const LOAD_WAKE = 10;
 /**

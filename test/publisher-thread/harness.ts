@@ -1,5 +1,6 @@
 import { monotonicNow } from '../../src/clock.ts';
 import type { RabbitmqConfig } from '../../src/config.ts';
+import { allocateColumns } from '../../src/protocol/batch-columns.ts';
 import {
   Outcome,
   type PublishBatch,
@@ -19,7 +20,7 @@ export type TestMessage = Partial<Route> & {
 
 let batches = 0;
 
-/** A batch as the scheduler makes one; every array has its buffer for itself. */
+/** A batch as the scheduler makes one. */
 export function makeBatch(messages: readonly TestMessage[], terms: Partial<PublishBatch> = {}): PublishBatch {
   const count = messages.length;
   const routes: Route[] = [];
@@ -28,8 +29,20 @@ export function makeBatch(messages: readonly TestMessage[], terms: Partial<Publi
     return known === -1 ? routes.push({ exchange, routingKey }) - 1 : known;
   });
   const texts = messages.map(({ body, id = 1 }) => Buffer.from(body ?? String(id)));
-  const offsets = [0];
-  for (const text of texts) offsets.push(offsets.at(-1)! + text.length);
+  const bytes = Buffer.concat(texts);
+  const columns = allocateColumns(count, bytes.length);
+  columns.bodies.set(bytes);
+  for (const [
+    place,
+    { id = 1, time = 1_700_000_000_000, missed = 0, expiration = 0 },
+  ] of messages.entries()) {
+    columns.routeOf[place] = routeOf[place]!;
+    columns.ids[place] = id;
+    columns.times[place] = time;
+    columns.missed[place] = missed;
+    columns.expirations[place] = expiration;
+    columns.bodyOffsets[place + 1] = columns.bodyOffsets[place]! + texts[place]!.length;
+  }
   batches += 1;
   return {
     number: batches,
@@ -38,13 +51,7 @@ export function makeBatch(messages: readonly TestMessage[], terms: Partial<Publi
     tag: 'k3x9',
     count,
     routes,
-    routeOf: Uint32Array.from(routeOf),
-    ids: Float64Array.from(messages, ({ id = 1 }) => id),
-    times: Float64Array.from(messages, ({ time = 1_700_000_000_000 }) => time),
-    missed: Float64Array.from(messages, ({ missed = 0 }) => missed),
-    expirations: Float64Array.from(messages, ({ expiration = 0 }) => expiration),
-    bodies: new Uint8Array(Buffer.concat(texts)),
-    bodyOffsets: Uint32Array.from(offsets),
+    ...columns,
     ...terms,
   };
 }

@@ -57,6 +57,8 @@ export type Process = {
   loadingSince: number;
   /** World time when it was first seen that it had loaded. */
   loadedAt: number | null;
+  /** World time since when something is due that was not handed out; null when nothing is. */
+  backlogSince: number | null;
   /** World time; as the scheduler knows it. */
   trustedUntil: number;
   /** The scheduler's clock, Unix ms. */
@@ -112,7 +114,14 @@ export class Instance {
     });
     this.process = {
       ...{ scope, clock, tenure, jobs, breakage, publishers: null, scheduler: null },
-      ...{ loadingSince: 0, loadedAt: null, trustedUntil: 0, stopping: false, failScheduler: () => {} },
+      ...{
+        loadingSince: 0,
+        loadedAt: null,
+        backlogSince: null,
+        trustedUntil: 0,
+        stopping: false,
+        failScheduler: () => {},
+      },
       schedulerNow: () => 0,
     };
     world.event('process.start', name);

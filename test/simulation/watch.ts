@@ -21,6 +21,9 @@ const SAMPLE = 50;
 /** How long after a trouble with MySQL the first checkpoint may take, ms: pauses between attempts, and a deadline. */
 const CHECKPOINT_AFTERMATH = 3500;
 
+/** What is due and waits for so long is more than a moment's work, ms. */
+const BACKLOG = 200;
+
 /** What any message between threads may take, ms. */
 const SLOWEST_PORT = 40;
 
@@ -69,6 +72,12 @@ export class Watch {
     const heldBack = Math.min(exceptions, unconfirmed) < choices.jobs;
     for (let changed = true; changed; ) {
       changed = false;
+      // What is due and was not handed out yet holds it back too: publishers that are all busy with a broker in an alarm.
+      const { backlogSince } = process;
+      if (backlogSince !== null && backlogSince < now - BACKLOG && backlogSince - interval < from) {
+        from = backlogSince - interval;
+        changed = true;
+      }
       if (process.loadingSince < from && (heldBack || loaded + interval + 200 >= from)) {
         from = process.loadingSince;
         changed = true;
@@ -106,6 +115,10 @@ export class Watch {
 
   #sample(): void {
     const { world, instances } = this.#options;
+    for (const { process } of instances) {
+      const isBehind = (process?.tenure.ownerOrNull()?.counters?.dueNow ?? 0) > 0;
+      if (process !== null) process.backlogSince = isBehind ? (process.backlogSince ?? world.now) : null;
+    }
     const ready = instances.some(({ process }) => {
       if (process === null || process.scope.frozen) return false;
       const { reasons } = process.tenure.readiness();

@@ -1,5 +1,5 @@
-import type { Socket } from 'node:net';
 import { type ChannelModel, connect } from 'amqplib';
+import { gatherWrites } from '../../../src/publisher-thread/connect.ts';
 import type { PrivateRabbitmq } from '../../../src/quickstart/private-servers.ts';
 
 export type Broker = Pick<PrivateRabbitmq, 'host' | 'port' | 'user' | 'password' | 'vhost'>;
@@ -20,23 +20,6 @@ export async function connectTuned(
   const socketOptions = { noDelay: true, writableHighWaterMark: socketBuffer };
   const login = { protocol: 'amqp', hostname: host, port, username: user, password };
   const connection = await connect({ ...login, vhost: encodeURIComponent(vhost) }, socketOptions);
-  if (cork) corkTurns((connection.connection as unknown as { stream: Socket }).stream);
+  if (cork) gatherWrites(connection);
   return connection;
-}
-
-/** amqplib writes each message by itself, and each would be a call of the system. */
-function corkTurns(socket: Socket): void {
-  const write = socket.write.bind(socket);
-  let corked = false;
-  socket.write = ((...args: Parameters<typeof write>) => {
-    if (!corked) {
-      corked = true;
-      socket.cork();
-      process.nextTick(() => {
-        corked = false;
-        socket.uncork();
-      });
-    }
-    return write(...args);
-  }) as typeof socket.write;
 }
