@@ -11,18 +11,9 @@ const CONNECT_DEADLINE = 10_000;
 const CLOSE_DEADLINE = 800;
 /** The time after which either side takes a silent connection for dead is about twice this, s. */
 const HEARTBEAT = 10;
-/** Bytes that the socket takes before amqplib waits for its `drain`: what is written in a turn of ours, and more. */
-const SOCKET_BUFFER = 128 * 1024;
 
 /** Opens a connection that the broker's management shows as `name`. The caller listens for its errors at once. */
 export async function openConnection(config: RabbitmqConfig, name: string): Promise<ChannelModel> {
-  // They go to net.connect as they are, which takes more than amqplib's type says.
-  const socketOptions = {
-    noDelay: true,
-    timeout: SILENCE_DEADLINE,
-    clientProperties: { connection_name: name },
-    writableHighWaterMark: SOCKET_BUFFER,
-  };
   const opening = connect(
     {
       protocol: 'amqp',
@@ -34,7 +25,7 @@ export async function openConnection(config: RabbitmqConfig, name: string): Prom
       vhost: encodeURIComponent(config.vhost),
       heartbeat: HEARTBEAT,
     },
-    socketOptions,
+    { noDelay: true, timeout: SILENCE_DEADLINE, clientProperties: { connection_name: name } },
   );
   const connection = await within(CONNECT_DEADLINE, 'the AMQP handshake', opening, (late) => {
     late.on('error', () => {});

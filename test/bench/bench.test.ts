@@ -1,12 +1,17 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { Histogram } from './histogram.ts';
 import { type Result, readResults, toResult, writeResults } from './results.ts';
 import { inTurns, median, medianOf, percentile } from './rounds.ts';
 import type { Figure, Measured } from './row.ts';
-import { tableOf, verdictOf } from './verdict.ts';
+import { tableOf, verdictOf, withUnit } from './verdict.ts';
+
+/** Compiled, this file is in dist/test/bench. */
+const README = fileURLToPath(new URL('../../../README.md', import.meta.url));
+const RESULTS = fileURLToPath(new URL('../../../test/bench/results', import.meta.url));
 
 const late: Figure = {
   ...{ name: 'lateness p99', value: 2, unit: 'ms' },
@@ -107,6 +112,24 @@ t.test('names and numbers of all sizes stay inside of a picture', async (t) => {
     for (const [, x = ''] of picture.matchAll(/ x[12]?="([^"]+)"/g)) {
       if (Number(x) < 0 || Number(x) > Number(width)) t.fail(`${file} has a mark at ${x}`);
     }
+  }
+});
+
+t.test("the README's figures are those of the results, and it names their machine", async (t) => {
+  const readme = readFileSync(README, 'utf8');
+  const results = new Map(readResults(RESULTS).map((result) => [result.row, result]));
+  const lines = [...readme.matchAll(/^\| `(\w+)` \| ([^|]+) \| ([^|]+) \|$/gm)].filter(([, row]) =>
+    results.has(row!),
+  );
+  t.ok(lines.length > 0);
+  for (const [, row = '', name = '', value] of lines) {
+    const { figures, machine, scale } = results.get(row)!;
+    const figure = figures.find((each) => each.name === name);
+    t.equal(value, figure && withUnit(figure.value, figure.unit), `${row}: ${name}`);
+    t.equal(scale, 1, `${row}: not a trial`);
+    const { cpu, node, mysql, rabbitmq } = machine;
+    for (const word of [cpu, node, mysql.split('-')[0]!, rabbitmq])
+      t.ok(readme.includes(word), `${row}: ${word}`);
   }
 });
 
