@@ -7,11 +7,11 @@ export type PublisherEvents = {
   loseThread(threadId: number, error: unknown): void;
 };
 
-/** Publisher threads that start before there is a scheduler: what they say of their connections is kept for it. */
+/** Publisher threads that start before there is a scheduler: what they say until then is kept for it. */
 export class EarlyPublishers {
   readonly pool: PublisherPool;
-  /** By thread: without batches they speak of nothing but their connection, and the last word counts. */
-  readonly #reports = new Map<number, PublisherReport>();
+  /** By what is spoken of, a thread's connection or one of its exchanges: the last word counts. */
+  readonly #reports = new Map<string, PublisherReport>();
   #events: PublisherEvents | null = null;
 
   constructor(options: Omit<PublisherPoolOptions, 'onReport' | 'onThreadLost'>) {
@@ -19,10 +19,12 @@ export class EarlyPublishers {
       ...options,
       onReport: (report) => {
         if (this.#events !== null) this.#events.hear(report);
-        else this.#reports.set(report.threadId, report);
+        else this.#reports.set(subjectOf(report), report);
       },
       onThreadLost: (threadId, error) => {
-        this.#reports.delete(threadId);
+        for (const [subject, report] of this.#reports) {
+          if (report.threadId === threadId) this.#reports.delete(subject);
+        }
         this.#events?.loseThread(threadId, error);
       },
     });
@@ -34,4 +36,8 @@ export class EarlyPublishers {
     for (const report of this.#reports.values()) events.hear(report);
     this.#reports.clear();
   }
+}
+
+function subjectOf(report: PublisherReport): string {
+  return `${report.threadId} ${report.type} ${report.type === 'exchange.changed' ? report.exchange : ''}`;
 }

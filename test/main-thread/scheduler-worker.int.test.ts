@@ -3,6 +3,7 @@ import { monotonicNow, systemTimers } from '../../src/clock.ts';
 import { type Config, loadConfig } from '../../src/config.ts';
 import type { SchedulerEvents } from '../../src/main-thread/scheduler-client.ts';
 import { prepareScheduler } from '../../src/main-thread/scheduler-worker.ts';
+import type { SchedulerInit } from '../../src/protocol/main-scheduler.ts';
 import { listed } from '../helpers/exceptions.ts';
 import { startProxy, type TcpProxy } from '../helpers/proxy.ts';
 import { type TestRabbitmq, testRabbitmq } from '../helpers/servers.ts';
@@ -10,6 +11,8 @@ import { type TestRabbitmq, testRabbitmq } from '../helpers/servers.ts';
 /** Methods of AMQP's class `connection` as they stand in a frame: the class, and the method. */
 const OPEN_OK = Buffer.from([0, 10, 0, 41]);
 const CLOSE = Buffer.from([0, 10, 0, 50]);
+/** Of the class `channel`: the server refuses something. */
+const CHANNEL_CLOSE = Buffer.from([0, 20, 0, 40]);
 
 t.test(
   'a prepared scheduler reaches RabbitMQ before it has work, and knows it when it gets some',
@@ -19,18 +22,28 @@ t.test(
     const prepared = prepareScheduler(config);
     await connected;
     const { events, next } = collect();
-    const thread = prepared.start(
-      {
-        ...{ config, tag: 'k3x9', watermark: Date.now(), exceptions: listed([]) },
-        clockOffset: Date.now() - monotonicNow(),
-        ...{ trustedUntil: Number.POSITIVE_INFINITY, memoryLimit: Number.POSITIVE_INFINITY },
-      },
-      events,
-      systemTimers,
-    );
+    const thread = prepared.start(initOf(config), events, systemTimers);
     await next('started');
     await next('1 connected');
     t.equal(proxy.made, 1, 'no other connection was needed');
+    const stopped = await thread.client.stop(monotonicNow() + 5000, 10_000);
+    t.equal(stopped?.clean, true);
+    await thread.terminate(5000);
+  },
+);
+
+t.test(
+  'what a publisher has found out of its exchange meanwhile does not hide that it is connected',
+  async (t) => {
+    const { config, proxy } = await setUp(t);
+    // It asks again only when it has told of the first answer.
+    const refused = heard(proxy, 'server', CHANNEL_CLOSE, 2);
+    const missing = { ...config, rabbitmq: { ...config.rabbitmq, exchange: 'there-is-no-such-exchange' } };
+    const prepared = prepareScheduler(missing);
+    await refused;
+    const { events, next } = collect();
+    const thread = prepared.start(initOf(missing), events, systemTimers);
+    await next('1 connected');
     const stopped = await thread.client.stop(monotonicNow() + 5000, 10_000);
     t.equal(stopped?.clean, true);
     await thread.terminate(5000);
@@ -57,6 +70,14 @@ t.test('a thread that cannot be started is told of when there is work for it', a
   await thread.terminate(0);
 });
 
+function initOf(config: Config): SchedulerInit {
+  return {
+    ...{ config, tag: 'k3x9', watermark: Date.now(), exceptions: listed([]) },
+    clockOffset: Date.now() - monotonicNow(),
+    ...{ trustedUntil: Number.POSITIVE_INFINITY, memoryLimit: Number.POSITIVE_INFINITY },
+  };
+}
+
 async function setUp(t: { teardown(end: () => unknown): void }) {
   const rabbitmq: TestRabbitmq = await testRabbitmq();
   const proxy = await startProxy(rabbitmq);
@@ -71,11 +92,12 @@ async function setUp(t: { teardown(end: () => unknown): void }) {
   return { config: through, proxy };
 }
 
-/** Resolves when the side has sent these bytes. */
-function heard(proxy: TcpProxy, side: 'client' | 'server', bytes: Buffer): Promise<void> {
+/** Resolves when the side has sent these bytes so often. */
+function heard(proxy: TcpProxy, side: 'client' | 'server', bytes: Buffer, times = 1): Promise<void> {
+  let left = times;
   return new Promise((resolve) => {
     proxy.listen((from, data) => {
-      if (from === side && data.includes(bytes)) resolve();
+      if (from === side && data.includes(bytes) && --left === 0) resolve();
     });
   });
 }
