@@ -57,6 +57,8 @@ export type Process = {
   loadingSince: number;
   /** World time when it was first seen that it had loaded. */
   loadedAt: number | null;
+  /** World time when another instance took the table over for the first time since then. */
+  takenOverAt: number | null;
   /** World time since when something is due that was not handed out; null when nothing is. */
   backlogSince: number | null;
   /** World time; as the scheduler knows it. */
@@ -117,6 +119,7 @@ export class Instance {
       ...{
         loadingSince: 0,
         loadedAt: null,
+        takenOverAt: null,
         backlogSince: null,
         trustedUntil: 0,
         stopping: false,
@@ -145,6 +148,7 @@ export class Instance {
       process.scheduler = thread;
       process.loadingSince = world.now;
       process.loadedAt = null;
+      process.takenOverAt = null;
       process.failScheduler = () => {
         thread.end();
         scope.after(1, () => client.fail({ name: 'Error', message: 'the scheduler thread has crashed' }));

@@ -31,7 +31,6 @@ const SLOWEST_PORT = 40;
 export class Watch {
   readonly #options: WatchOptions;
   #hinderedSince: number | null = 0;
-  #takenOverAt = 0;
   #epoch: unknown = 0;
 
   constructor(options: WatchOptions) {
@@ -50,9 +49,9 @@ export class Watch {
   schedulerEnded(process: Process): void {
     const { world, oracle } = this.#options;
     oracle.ownerEnded(Math.max(process.clock.now(), process.schedulerNow()));
-    if (this.#takenOverAt > process.loadingSince) {
-      // Another one had taken over meanwhile, and this one did not know.
-      oracle.staleOwner({ from: EPOCH + this.#takenOverAt, to: EPOCH + world.now });
+    if (process.takenOverAt !== null) {
+      // Another one had taken over meanwhile, maybe more than once, and this one did not know.
+      oracle.staleOwner({ from: EPOCH + process.takenOverAt, to: EPOCH + world.now });
     }
     // Of a clean stop nothing may come twice.
     if (!process.stopping || process.scope.dead) this.mayRepeat(process);
@@ -99,10 +98,11 @@ export class Watch {
     if (state.epoch === this.#epoch) return;
     this.#epoch = state.epoch;
     world.event('lease.taken over', String(state.owner_address));
-    this.#takenOverAt = world.now;
     for (const { process, name } of instances) {
-      if (process === null || process.scheduler === null || process.stopping) continue;
+      if (process === null || process.scheduler === null) continue;
       if (`${name}:34006` === state.owner_address) continue;
+      process.takenOverAt ??= world.now;
+      if (process.stopping) continue;
       oracle.ownerEnded(Math.max(process.clock.now(), process.schedulerNow()));
       world.event('lease.two owners');
       // The lease is judged by MySQL's clock: when that steps forwards it ends early.
