@@ -1,5 +1,5 @@
 import { MessageChannel, Worker } from 'node:worker_threads';
-import { systemTimers } from '../clock.ts';
+import { systemTimers, type Timers } from '../clock.ts';
 import type { Config } from '../config.ts';
 import { type PlainError, toPlainError } from '../errors.ts';
 import { typedPort } from '../protocol/typed-port.ts';
@@ -13,7 +13,7 @@ const GOODBYE = 500;
 
 /** What starts a scheduler thread, and has one that waits for its work already. */
 export type PreparedScheduler = {
-  /** Gives the thread its work. What needs another one after that waits until it has started. */
+  /** Gives the thread its work; at a later call, where none waits, a new one is started for it. */
   readonly start: StartScheduler;
   /** Ends the thread that waits, if it still does. */
   discard(): Promise<void>;
@@ -35,8 +35,9 @@ export function prepareScheduler(config: Config, options: PrepareOptions = {}): 
   let prepared: StartedWorker | null = startWorker(config, entry);
   return {
     start(init, events, timers) {
-      const { worker, port, ended } = prepared ?? startWorker(config, entry);
+      const started = prepared ?? startWorker(config, entry);
       prepared = null;
+      const { worker, port, ended } = started;
       const client = new SchedulerClient(wrapPort(typedPort(port)), events, timers);
       let ending = false;
       void ended.then((error) => {
@@ -47,17 +48,7 @@ export function prepareScheduler(config: Config, options: PrepareOptions = {}): 
         client,
         async terminate(grace) {
           ending = true;
-          if (grace > 0) {
-            await new Promise<void>((resolve) => {
-              const timer = timers.set(resolve, grace);
-              void ended.then(() => {
-                timers.clear(timer);
-                resolve();
-              });
-            });
-          }
-          port.close();
-          await worker.terminate();
+          await endWorker(started, grace, timers);
         },
       };
     },
@@ -66,12 +57,7 @@ export function prepareScheduler(config: Config, options: PrepareOptions = {}): 
       prepared = null;
       if (discarded === null) return;
       discarded.worker.postMessage(null);
-      await Promise.race([
-        discarded.ended,
-        new Promise<void>((resolve) => systemTimers.set(resolve, GOODBYE)),
-      ]);
-      discarded.port.close();
-      await discarded.worker.terminate();
+      await endWorker(discarded, GOODBYE, systemTimers);
     },
   };
 }
@@ -92,4 +78,23 @@ function startWorker(config: Config, entry: URL) {
     );
   });
   return { worker, port: port1, ended };
+}
+
+/** @param grace ms that it has to end by itself */
+async function endWorker(
+  { worker, port, ended }: StartedWorker,
+  grace: number,
+  timers: Timers,
+): Promise<void> {
+  if (grace > 0) {
+    await new Promise<void>((resolve) => {
+      const timer = timers.set(resolve, grace);
+      void ended.then(() => {
+        timers.clear(timer);
+        resolve();
+      });
+    });
+  }
+  port.close();
+  await worker.terminate();
 }

@@ -41,7 +41,7 @@ export type TenureOptions = {
   readonly address: string;
   /** How the owner's sessions with MySQL are opened; the real ones by default. */
   readonly connect?: Connect | undefined;
-  /** How the scheduler is started; as a thread by default. */
+  /** How the scheduler is started. */
   readonly startScheduler: StartScheduler;
   /** 0 to 1, for the jitter of backoffs. */
   readonly random?: (() => number) | undefined;

@@ -21,7 +21,7 @@ export type PublisherPoolOptions = {
    */
   readonly onThreadLost: (threadId: number, error: PlainError | null) => void;
   /** The threads' entry, a compiled file. */
-  readonly entry?: URL;
+  readonly entry?: URL | undefined;
 };
 
 export type PublisherPool = {

@@ -1,10 +1,10 @@
+import { composeScheduler } from '../../../src/scheduler-thread/compose.ts';
 import type { Publishers } from '../../../src/scheduler-thread/service.ts';
-import { startComposedScheduler } from '../../helpers/composed-scheduler.ts';
 import { Gauge } from './gauge.ts';
 
 /** The scheduler thread, but for the gauge. */
 const gauge = new Gauge('scheduler');
-startComposedScheduler({
+composeScheduler({
   entry: new URL('./measured-publisher.js', import.meta.url),
   publishers: measured,
 });

@@ -1,4 +1,4 @@
-import { startComposedScheduler } from '../../helpers/composed-scheduler.ts';
+import { composeScheduler } from '../../../src/scheduler-thread/compose.ts';
 import { onFault } from './on-fault.ts';
 import { theBreakage } from './the-breakage.ts';
 
@@ -6,7 +6,7 @@ import { theBreakage } from './the-breakage.ts';
 const breakage = theBreakage();
 
 onFault('scheduler');
-startComposedScheduler({
+composeScheduler({
   entry: new URL('./publisher-with-fault.js', import.meta.url),
   port: breakage.threadPort,
   publishers: breakage.publishers,
