@@ -26,6 +26,8 @@ export type Config = {
   readonly stopTimeout: number;
   /** An occurrence older than this when its turn comes was missed, ms. */
   readonly misfireAfter: number;
+  /** The most missed runs of one job that `misfire=all` makes up for. */
+  readonly misfireBacklog: number;
   /** Publisher threads; 0 lets the number of cores decide. */
   readonly publisherThreads: number;
   /** Bytes that jobs may take in memory; 0 for 70 % of the cgroup's or the machine's memory. */
@@ -167,6 +169,7 @@ function toConfig(values: Values): Config {
     checkpointInterval: values.DALGA_CHECKPOINT_INTERVAL,
     stopTimeout: values.DALGA_STOP_TIMEOUT,
     misfireAfter: values.DALGA_MISFIRE_AFTER,
+    misfireBacklog: values.DALGA_MISFIRE_BACKLOG,
     publisherThreads: values.DALGA_PUBLISHER_THREADS,
     memoryLimit: values.DALGA_MEMORY_LIMIT,
   });

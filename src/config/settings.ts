@@ -169,6 +169,12 @@ export const settings = {
     description:
       "How late a run may be, or its job's interval if that is shorter, before it counts as missed",
   },
+  DALGA_MISFIRE_BACKLOG: {
+    type: 'quantity',
+    quantity: { unit: 'count', minimum: '1', maximum: '10000' },
+    default: '1000',
+    description: 'The most missed runs of one job that misfire=all makes up for; older ones are dropped',
+  },
   DALGA_PUBLISHER_THREADS: {
     type: 'quantity',
     quantity: { unit: 'count', minimum: '0', maximum: '64' },

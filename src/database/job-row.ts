@@ -1,4 +1,4 @@
-import type { JobRow, Schedule } from '../job/job.ts';
+import type { JobRow, MessageOptions, Rules, Schedule } from '../job/job.ts';
 import type { SqlValue } from './statement.ts';
 
 /** What a row says but for the key's bytes, in the order of `decodeScheduleRow`. */
@@ -12,7 +12,17 @@ export const SCHEDULE_COLUMNS = [
   'interval_text',
   'first_run',
   'anchored',
+  'options',
+  'payload',
 ] as const;
+
+/** Those with the length of the payload in its place: null where there is none. */
+export const LEAN_COLUMNS = SCHEDULE_COLUMNS.map((column) =>
+  column === 'payload' ? 'LENGTH(payload)' : column,
+);
+
+/** Position of the payload, or its length. */
+export const PAYLOAD_COLUMN = SCHEDULE_COLUMNS.indexOf('payload');
 
 /** A whole row, in the order of `decodeJobRow`. */
 export const JOB_ROW_COLUMNS = [...SCHEDULE_COLUMNS, 'routing_key', 'job'] as const;
@@ -22,26 +32,49 @@ export const ROUTING_KEY_COLUMN = SCHEDULE_COLUMNS.length;
 export const JOB_COLUMN = SCHEDULE_COLUMNS.length + 1;
 
 /** The column `kind`. */
-const KIND = { interval: 0, one_off: 1 } as const;
+const KIND = { interval: 0, one_off: 1, calendar: 2, cron: 3 } as const;
+
+/** The column `options`, as JSON: what few jobs have. */
+type OptionsColumn = {
+  readonly cron?: string | undefined;
+  readonly rules?: Rules | undefined;
+  readonly message?: MessageOptions | undefined;
+  readonly tags?: readonly string[] | undefined;
+  readonly note?: string | undefined;
+};
+
+const NO_OPTIONS: OptionsColumn = {};
 
 /** The key's bytes, in arrays of their own. */
 export type KeyBytes = Pick<JobRow, 'routingKey' | 'job'>;
 
 /** Decodes the columns of `SCHEDULE_COLUMNS`. @throws RangeError when it is a row of a kind that is not known */
 export function decodeScheduleRow(row: readonly unknown[], key: KeyBytes): JobRow {
-  return {
+  const base = {
     id: row[0] as number,
     version: row[1] as number,
     since: row[2] as number,
     enabled: row[3] !== 0,
     routingKey: key.routingKey,
     job: key.job,
-    schedule: decodeSchedule(row),
+  };
+  const text = row[9] as Buffer | null;
+  const payload = row[PAYLOAD_COLUMN] as Buffer | null;
+  if (text === null && payload === null) return { ...base, schedule: decodeSchedule(row, NO_OPTIONS) };
+  const options = text === null ? NO_OPTIONS : (JSON.parse(text.toString('utf8')) as OptionsColumn);
+  return {
+    ...base,
+    schedule: decodeSchedule(row, options),
+    message: options.message,
+    // An array of its own, since it may be posted.
+    payload: payload === null ? undefined : new Uint8Array(payload),
+    tags: options.tags,
+    note: options.note,
   };
 }
 
 /**
- * Decodes the columns of `JOB_ROW_COLUMNS`. The bytes are those that mysql2 gave out: views into a larger
+ * Decodes the columns of `JOB_ROW_COLUMNS`. The key's bytes are those that mysql2 gave out: views into a larger
  * buffer, to be copied before the row is kept or posted (a posted view takes its whole buffer along).
  */
 export function decodeJobRow(row: readonly unknown[]): JobRow {
@@ -52,24 +85,43 @@ export function decodeJobRow(row: readonly unknown[]): JobRow {
 }
 
 /** The values of `JOB_ROW_COLUMNS`. */
-export function encodeJobRow({ id, version, since, enabled, schedule, routingKey, job }: JobRow): SqlValue[] {
+export function encodeJobRow(row: JobRow): SqlValue[] {
+  const { id, version, since, enabled, schedule, routingKey, job } = row;
   const { kind, intervalMs, intervalText, firstRun, anchored } = schedule;
   const text = intervalText === null ? null : Buffer.from(intervalText, 'utf8');
   return [
     ...[id, version, since, Number(enabled), KIND[kind], intervalMs, text, firstRun, Number(anchored)],
+    ...[encodeOptions(row), row.payload ?? null],
     ...[routingKey, job],
   ];
 }
 
-function decodeSchedule(row: readonly unknown[]): Schedule {
+function encodeOptions({ schedule, message, tags, note }: JobRow): SqlValue {
+  const { rules } = schedule;
+  const cron = schedule.kind === 'cron' ? schedule.cron : undefined;
+  if ((cron ?? rules ?? message ?? tags ?? note) === undefined) return null;
+  const options: OptionsColumn = { cron, rules, message, tags, note };
+  return Buffer.from(JSON.stringify(options), 'utf8');
+}
+
+function decodeSchedule(row: readonly unknown[], { cron, rules }: OptionsColumn): Schedule {
   const intervalMs = row[5] as number | null;
   const text = row[6] as Buffer | null;
   const intervalText = text === null ? null : text.toString('utf8');
   const firstRun = row[7] as number;
   const anchored = row[8] !== 0;
-  if (row[4] === KIND.one_off) return { kind: 'one_off', intervalMs, intervalText, firstRun, anchored };
-  if (row[4] === KIND.interval && intervalMs !== null) {
-    return { kind: 'interval', intervalMs, intervalText, firstRun, anchored };
+  // Most have none: then the key is left out, which is quicker to post and to compare.
+  const given = rules === undefined ? { firstRun, anchored } : { firstRun, anchored, rules };
+  const kind = row[4];
+  if (kind === KIND.one_off) return { kind: 'one_off', intervalMs, intervalText, ...given };
+  if (kind === KIND.interval && intervalMs !== null) {
+    return { kind: 'interval', intervalMs, intervalText, ...given };
   }
-  throw new RangeError(`job ${row[0]} is of a kind (${row[4]}) that this version does not know`);
+  if (kind === KIND.calendar && intervalText !== null) {
+    return { kind: 'calendar', intervalMs: null, intervalText, ...given };
+  }
+  if (kind === KIND.cron && cron !== undefined) {
+    return { kind: 'cron', intervalMs: null, intervalText: null, cron, ...given };
+  }
+  throw new RangeError(`job ${row[0]} is of a kind (${kind}) that this version does not know`);
 }

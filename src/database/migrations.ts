@@ -1,6 +1,6 @@
 import { createHash, randomInt } from 'node:crypto';
 import type { SqlSession } from './session.ts';
-import { isNoSuchTable } from './sql-errors.ts';
+import { isDuplicateColumn, isNoSuchTable } from './sql-errors.ts';
 import type { Statement } from './statements.ts';
 import { getLock, PARTITION, quoteTable, releaseLock } from './statements.ts';
 
@@ -12,10 +12,13 @@ type Migration = { readonly version: number; readonly statements: (table: string
 
 const TAG_ALPHABET = '0123456789abcdefghijklmnopqrstuvwxyz';
 
-const MIGRATIONS: readonly Migration[] = [{ version: 1, statements: firstVersion }];
+const MIGRATIONS: readonly Migration[] = [
+  { version: 1, statements: firstVersion },
+  { version: 2, statements: schedulesAndMessages },
+];
 
 /** The version of the schema that this program works with. */
-export const SCHEMA_VERSION = 1;
+export const SCHEMA_VERSION = 2;
 
 /** s. */
 const LOCK_TIMEOUT = 30;
@@ -40,11 +43,20 @@ export async function migrate(session: SqlSession, database: string, table: stri
     if (current > SCHEMA_VERSION) throw new MigrationRefused(newerSchema(current));
     for (const { version, statements } of MIGRATIONS) {
       if (version <= current) continue;
-      for (const statement of statements(table)) await session.run(statement, MIGRATION_DEADLINE);
+      for (const statement of statements(table)) await apply(session, statement);
       await session.run(recordMigration(table, version));
     }
   } finally {
     if (session.usable) await session.run(releaseLock(name));
+  }
+}
+
+/** One that defines columns was done as a whole or not at all: where they are there it was done before. */
+async function apply(session: SqlSession, statement: Statement): Promise<void> {
+  try {
+    await session.run(statement, MIGRATION_DEADLINE);
+  } catch (error) {
+    if (!isDuplicateColumn(error)) throw error;
   }
 }
 
@@ -144,6 +156,20 @@ function firstVersion(table: string): readonly Statement[] {
         "VALUES (?, 0, 0, 0, 0, 0, 1, 0, '', ?)",
       values: [PARTITION, newTag()],
     },
+  ];
+}
+
+/** Cron and calendar schedules, what messages may have, and the order in which jobs are listed. */
+function schedulesAndMessages(table: string): readonly Statement[] {
+  return [
+    define(`ALTER TABLE ${quoteTable(table)}
+      MODIFY COLUMN kind TINYINT NOT NULL
+        COMMENT '0: at first_run + k * interval_ms; 1: once, at first_run; 2: first_run + k * interval_text; 3: cron',
+      ADD COLUMN options MEDIUMBLOB NULL COMMENT 'JSON: what few jobs have, see job-row.ts' AFTER anchored,
+      ADD COLUMN payload LONGBLOB NULL COMMENT 'the body of its messages, where it is not the job' AFTER options,
+      ADD COLUMN job_start VARBINARY(200) GENERATED ALWAYS AS (LEFT(job, 200)) VIRTUAL
+        COMMENT 'jobs are listed in the order of this',
+      ADD KEY by_name (routing_key, job_start, id)`),
   ];
 }
 

@@ -14,6 +14,7 @@ const ERRNO = {
   unknownDatabase: 1049,
   shutdown: 1053,
   unknownColumn: 1054,
+  duplicateColumn: 1060,
   unknownThread: 1094,
   tableFull: 1114,
   diskFull: 1021,
@@ -101,6 +102,10 @@ export function isServerWide(error: unknown): boolean {
 
 export function isNoSuchTable(error: unknown): boolean {
   return errnoOf(error) === ERRNO.noSuchTable;
+}
+
+export function isDuplicateColumn(error: unknown): boolean {
+  return errnoOf(error) === ERRNO.duplicateColumn;
 }
 
 export function isUnknownColumn(error: unknown): boolean {

@@ -1,5 +1,5 @@
 import type { JobRow, SettledJob } from '../job/job.ts';
-import { encodeJobRow, JOB_ROW_COLUMNS, SCHEDULE_COLUMNS } from './job-row.ts';
+import { encodeJobRow, JOB_ROW_COLUMNS, LEAN_COLUMNS, SCHEDULE_COLUMNS } from './job-row.ts';
 import type { Statement } from './statement.ts';
 
 /**
@@ -73,6 +73,7 @@ export type JobStatements = ReturnType<typeof jobStatements>;
 export function jobStatements(tableName: string) {
   const table = quoteTable(tableName);
   const schedule = SCHEDULE_COLUMNS.join(', ');
+  const lean = LEAN_COLUMNS.join(', ');
   const all = JOB_ROW_COLUMNS.join(', ');
   const group = `(${['key_hash', ...JOB_ROW_COLUMNS].map(() => '?').join(', ')})`;
   const updates = SCHEDULE_COLUMNS.filter((column) => column !== 'id')
@@ -83,6 +84,18 @@ export function jobStatements(tableName: string) {
     find: (hashes: readonly Uint8Array[]): Statement => ({
       sql: `SELECT ${schedule}, key_hash FROM ${table} WHERE key_hash IN (${marks(hashes.length)})`,
       values: hashes,
+    }),
+
+    /** The same with the length of each payload in its place, since many of them may be large. */
+    findLean: (hashes: readonly Uint8Array[]): Statement => ({
+      sql: `SELECT ${lean}, key_hash FROM ${table} WHERE key_hash IN (${marks(hashes.length)})`,
+      values: hashes,
+    }),
+
+    /** Columns: id, payload. */
+    payloads: (ids: readonly number[]): Statement => ({
+      sql: `SELECT id, payload FROM ${table} WHERE id IN (${marks(ids.length)})`,
+      values: ids,
     }),
 
     /** The next rows in the order of their ids, for `decodeJobRow`: what the scheduler loads. */

@@ -1,18 +1,23 @@
 import { DalgaError } from '../errors.ts';
-import type { JobRow, Schedule } from './job.ts';
+import type { Rules, Schedule } from './job.ts';
 import { INTERVAL_LIMIT } from './job.ts';
+import { checkSchedule, endOf, timetableOf } from './timetable.ts';
 
 /** The interval of a request, after parsing. */
 export type Interval = {
-  /** ms; a whole number of seconds, 1 to 4294967295 of them. */
-  readonly ms: number;
+  /** ms; a whole number of seconds, 1 to 4294967295 of them. Null for a duration whose length the calendar tells. */
+  readonly ms: number | null;
   /** The ISO 8601 duration as the client gave it; null for a number of seconds. */
   readonly text: string | null;
 };
 
-/** The schedule parameters that a request named; undefined where it named none. Times in Unix ms. */
+/**
+ * The schedule parameters that a request named; undefined where it named none, and null where it took away what is
+ * stored. Times in Unix ms, durations in ms.
+ */
 export type ScheduleRequest = {
   readonly interval?: Interval | undefined;
+  readonly cron?: string | undefined;
   readonly firstRun?: number | undefined;
   readonly oneOff?: boolean | undefined;
   readonly immediate?: boolean | undefined;
@@ -21,11 +26,40 @@ export type ScheduleRequest = {
    * it keeps the phase. What an export tells, so that an import makes the same job.
    */
   readonly anchored?: false | undefined;
+  /** The phase of an interval comes from the job's name, so that many jobs are spread evenly. */
+  readonly phase?: 'spread' | undefined;
+  /** The next run is not to come before this. */
+  readonly notBefore?: number | undefined;
+  /** The phase is moved by so much. */
+  readonly shift?: number | undefined;
+  readonly location?: string | null | undefined;
+  readonly gap?: 'skip' | 'run' | null | undefined;
+  readonly overlap?: 'first' | 'both' | null | undefined;
+  readonly exclude?: readonly string[] | null | undefined;
+  readonly jitter?: number | null | undefined;
+  readonly lastRun?: number | null | undefined;
+  readonly maxRuns?: number | null | undefined;
+  readonly misfire?: 'once' | 'skip' | 'all' | null | undefined;
+  readonly misfireAge?: number | null | undefined;
 };
+
+/** What the phase and the jitter of a job are made of. */
+export type Identity = { readonly id: number; readonly hash: Uint8Array };
+
+const NOBODY: Identity = { id: 0, hash: new Uint8Array(16) };
+
+/** Rules that say when a job runs: changing one plans the job anew, at its phase. */
+const SHAPING = ['location', 'gap', 'overlap', 'exclude', 'jitter', 'lastRun', 'maxRuns'] as const;
 
 /** Refuses a PUT whose parameters do not make a schedule. A rule here does not depend on what is stored. */
 export function checkPut(request: ScheduleRequest): void {
   checkCombination(request);
+  for (const [value, name] of [
+    [request.notBefore, 'not_before'] as const,
+    [request.shift, 'shift'] as const,
+  ]) {
+    if (value !== undefined) throw invalid(name, 'is taken by POST and PATCH, of a job that is stored');
+  }
   if (request.oneOff === true) {
     if (request.interval === undefined && request.firstRun === undefined && request.immediate !== true) {
       throw invalid(
@@ -33,8 +67,11 @@ export function checkPut(request: ScheduleRequest): void {
         'is required for a one_off job, or an interval as its delay, or immediate=true',
       );
     }
-  } else if (request.interval === undefined) {
-    throw invalid('interval', `is required: 1 to ${INTERVAL_LIMIT} seconds, or an ISO 8601 duration`);
+  } else if (request.interval === undefined && request.cron === undefined) {
+    throw invalid(
+      'interval',
+      `is required: 1 to ${INTERVAL_LIMIT} seconds, or an ISO 8601 duration; or cron in its place`,
+    );
   }
 }
 
@@ -47,6 +84,20 @@ export function checkCombination(request: ScheduleRequest): void {
   if (request.oneOff === true && both && request.anchored === undefined) {
     throw invalid('first_run', 'and interval exclude each other for a one_off job: both say when it runs');
   }
+  if (request.cron !== undefined) {
+    if (request.interval !== undefined) throw invalid('cron', 'and interval exclude each other');
+    if (request.oneOff === true) throw invalid('cron', 'and one_off=true exclude each other');
+    if (request.immediate === true) throw invalid('cron', 'and immediate=true exclude each other');
+  }
+  if (request.phase !== undefined) {
+    if (request.interval === undefined || request.interval.ms === null || request.oneOff === true) {
+      throw invalid('phase', 'is for jobs with an interval of a fixed length');
+    }
+    if (request.firstRun !== undefined && request.anchored === undefined) {
+      throw invalid('phase', 'and first_run exclude each other: both say at which phase it runs');
+    }
+    if (request.immediate === true) throw invalid('phase', 'and immediate=true exclude each other');
+  }
 }
 
 /**
@@ -54,70 +105,237 @@ export function checkCombination(request: ScheduleRequest): void {
  * registers its jobs at every deploy keeps their phases, and the words in which their interval was first given.
  * What runs at once, and a one-off whose time has come, are never equal to what is stored.
  */
-export function planPut(stored: Schedule | undefined, request: ScheduleRequest, stamp: number): Schedule {
-  if (stored !== undefined && isEqual(stored, request, stamp)) return stored;
-  return plan(request.oneOff === true, request, stamp);
+export function planPut(
+  stored: Schedule | undefined,
+  request: ScheduleRequest,
+  stamp: number,
+  identity: Identity = NOBODY,
+): Schedule {
+  if (stored !== undefined && isEqual(stored, request, stamp)) {
+    const { misfire, misfireAge } = request;
+    return withMisfire(stored, { misfire: misfire ?? null, misfireAge: misfireAge ?? null });
+  }
+  return plan(request, rulesAfter(undefined, request), stamp, identity);
 }
 
 /**
- * The schedule after a POST: planned anew from the stamp when the request names interval, first_run, one_off or
- * immediate, even with the same value; else the stored one itself.
+ * The schedule after a POST: planned anew from the stamp when the request names interval, cron, first_run, one_off
+ * or immediate, even with the same value; at its phase when it names another rule; else the stored one itself.
  *
+ * @param since when the stored one was planned, Unix ms
  * @throws DalgaError when a one-off is to become a recurring job and no interval is known
  */
-export function planPost(stored: Schedule, request: ScheduleRequest, stamp: number): Schedule {
-  const named = request.interval ?? request.firstRun ?? request.oneOff;
-  if (named === undefined && request.immediate !== true) return stored;
-  const oneOff = request.oneOff ?? stored.kind === 'one_off';
-  const timed = request.firstRun !== undefined || request.immediate === true;
-  const interval = request.interval ?? (oneOff && timed ? undefined : storedInterval(stored));
-  if (interval === undefined && !(oneOff && timed)) {
-    throw invalid('interval', 'is required: the stored job has none');
-  }
-  return plan(oneOff, { ...request, interval }, stamp);
+export function planPost(
+  stored: Schedule,
+  request: ScheduleRequest,
+  stamp: number,
+  since = stamp,
+  identity: Identity = NOBODY,
+): Schedule {
+  if (!plansAnew(request)) return withMisfire(stored, request);
+  const rules = withRunsLeft(rulesAfter(stored.rules, request), stored, request, since, stamp, identity);
+  if (!namesTimes(request)) return finish(atItsPhase(stored, rules, request), stamp, identity);
+  const { cron, interval } = mergeTiming(stored, request);
+  const oneOff = cron === undefined && (request.oneOff ?? stored.kind === 'one_off');
+  return plan({ ...request, cron, interval, oneOff }, rules, stamp, identity);
 }
 
-function plan(oneOff: boolean, request: ScheduleRequest, stamp: number): Schedule {
-  const { interval, firstRun } = request;
+/** Whether a POST changes when the job runs. */
+export function plansAnew(request: ScheduleRequest): boolean {
+  const moved = request.notBefore ?? request.shift;
+  return namesTimes(request) || moved !== undefined || SHAPING.some((name) => request[name] !== undefined);
+}
+
+function namesTimes({ interval, cron, firstRun, oneOff, immediate }: ScheduleRequest): boolean {
+  return (interval ?? cron ?? firstRun ?? oneOff) !== undefined || immediate === true;
+}
+
+/** What a POST that plans anew takes of the stored schedule. */
+function mergeTiming(stored: Schedule, request: ScheduleRequest): Pick<ScheduleRequest, 'cron' | 'interval'> {
+  if (request.cron !== undefined) return { cron: request.cron };
+  if (request.interval !== undefined) return { interval: request.interval };
+  if (stored.kind === 'cron' && request.oneOff !== true && request.immediate !== true) {
+    return { cron: stored.cron };
+  }
+  const oneOff = request.oneOff ?? stored.kind === 'one_off';
+  const timed = request.firstRun !== undefined || request.immediate === true;
+  if (oneOff && timed) return {};
+  const interval = storedInterval(stored);
+  if (interval === undefined) throw invalid('interval', 'is required: the stored job has none');
+  return { interval };
+}
+
+/**
+ * The same times under other rules, from the first that is not before `notBefore`. The phase of an interval stays, since
+ * its first run moves by whole intervals; a calendar's first run stays where it is, since each is counted from it.
+ */
+function atItsPhase(
+  stored: Schedule,
+  rules: Rules | undefined,
+  { notBefore, shift }: ScheduleRequest,
+): Schedule {
+  const schedule = { ...stored, rules, firstRun: stored.firstRun + (shift ?? 0) };
+  if (notBefore === undefined) return schedule;
+  if (schedule.kind === 'calendar') throw invalid('not_before', 'is not for jobs with a calendar interval');
+  if (schedule.kind === 'interval') {
+    const ahead = Math.ceil((notBefore - schedule.firstRun) / schedule.intervalMs);
+    return { ...schedule, firstRun: schedule.firstRun + Math.max(0, ahead) * schedule.intervalMs };
+  }
+  return { ...schedule, firstRun: Math.max(schedule.firstRun, notBefore) };
+}
+
+function plan(
+  request: ScheduleRequest,
+  rules: Rules | undefined,
+  stamp: number,
+  identity: Identity,
+): Schedule {
+  const { interval, cron, firstRun, oneOff } = request;
   const anchored = firstRun !== undefined && request.anchored === undefined;
-  const start = request.immediate === true ? stamp : (firstRun ?? stamp + (interval?.ms ?? 0));
-  if (oneOff) {
-    return {
-      kind: 'one_off',
-      intervalMs: interval?.ms ?? null,
-      intervalText: interval?.text ?? null,
-      // A time that is past runs with the stamp as its scheduled time.
-      firstRun: Math.max(start, stamp),
-      anchored,
-    };
+  // Most have no rules: then the key is left out.
+  const given = rules === undefined ? { anchored } : { anchored, rules };
+  if (cron !== undefined) {
+    const schedule = { kind: 'cron', cron, intervalMs: null, intervalText: null, ...given } as const;
+    return finish({ ...schedule, firstRun: firstRun ?? stamp }, stamp, identity);
+  }
+  const start = request.immediate === true ? stamp : (firstRun ?? startOf(request, rules, stamp, identity));
+  if (oneOff === true) {
+    const delay = { intervalMs: interval?.ms ?? null, intervalText: interval?.text ?? null };
+    // A time that is past runs with the stamp as its scheduled time.
+    const time = Math.max(start, stamp);
+    return finish({ kind: 'one_off', ...delay, firstRun: time, ...given }, stamp, identity);
   }
   if (interval === undefined) throw invalid('interval', 'is required');
-  return {
-    kind: 'interval',
-    intervalMs: interval.ms,
-    intervalText: interval.text,
-    firstRun: start,
-    anchored,
-  };
+  const { ms, text } = interval;
+  const schedule =
+    ms === null
+      ? ({ kind: 'calendar', intervalMs: null, intervalText: text!, firstRun: start, ...given } as const)
+      : ({ kind: 'interval', intervalMs: ms, intervalText: text, firstRun: start, ...given } as const);
+  return finish(schedule, stamp, identity);
+}
+
+/** When a job begins whose request does not say: an interval after the stamp, or at the phase of its name. */
+function startOf(
+  { interval, phase }: ScheduleRequest,
+  rules: Rules | undefined,
+  stamp: number,
+  { hash }: Identity,
+): number {
+  if (interval === undefined) return stamp;
+  if (interval.ms === null) return oneDurationAfter(interval.text!, rules, stamp);
+  if (phase === undefined) return stamp + interval.ms;
+  const view = new DataView(hash.buffer, hash.byteOffset, 8);
+  const offset = Number(view.getBigUint64(0) % BigInt(interval.ms));
+  return stamp + ((((offset - stamp) % interval.ms) + interval.ms) % interval.ms);
+}
+
+/** On the calendar of the job's location. */
+function oneDurationAfter(text: string, { location }: Rules = {}, stamp: number): number {
+  const rules = location === undefined ? undefined : { location };
+  const from = { kind: 'calendar', intervalMs: null, intervalText: text, firstRun: stamp } as const;
+  return timetableOf({ ...from, anchored: false, rules }, 0).firstAtOrAfter(stamp + 1);
+}
+
+/** Checks what the schedule says, and works out its end. */
+export function finish(schedule: Schedule, since: number, { id }: Pick<Identity, 'id'>): Schedule {
+  const { rules } = schedule;
+  if (rules === undefined && (schedule.kind === 'interval' || schedule.kind === 'one_off')) return schedule;
+  checkSchedule(schedule);
+  const runs = rules?.runsLeft ?? rules?.maxRuns;
+  if (rules === undefined || runs === undefined) return schedule;
+  const { runsLeft: _left, endsAt: _end, ...asked } = rules;
+  const endsAt = endOf({ ...schedule, rules: { ...asked, maxRuns: runs } }, since, id);
+  return { ...schedule, rules: endsAt === null ? rules : { ...rules, endsAt } };
+}
+
+/** The rules that a request leaves: null takes one away. What follows from them is not among them. */
+function rulesAfter(stored: Rules | undefined, request: ScheduleRequest): Rules | undefined {
+  const { runsLeft: _left, endsAt: _end, ...kept } = stored ?? {};
+  const rules: Record<string, unknown> = { ...kept };
+  for (const name of [...SHAPING, 'misfire', 'misfireAge'] as const) {
+    const value = request[name];
+    if (value === undefined) continue;
+    if (value === null || value === 'once') delete rules[name];
+    else rules[name] = value;
+  }
+  return Object.keys(rules).length === 0 ? undefined : (rules as Rules);
+}
+
+/** A change counts the runs that were scheduled until then, unless it says anew how many there are. */
+function withRunsLeft(
+  rules: Rules | undefined,
+  stored: Schedule,
+  { maxRuns }: ScheduleRequest,
+  since: number,
+  stamp: number,
+  { id }: Identity,
+): Rules | undefined {
+  if (rules?.maxRuns === undefined || maxRuns !== undefined) return rules;
+  return { ...rules, runsLeft: countRunsLeft(stored, since, stamp, id) };
+}
+
+/** How many of its runs a job with max_runs has left at `stamp`. @throws DalgaError when it has none */
+export function countRunsLeft(stored: Schedule, since: number, stamp: number, id: number): number {
+  const runs = stored.rules?.runsLeft ?? stored.rules?.maxRuns ?? 0;
+  const left = runs - timetableOf(stored, id).count(since, stamp, runs);
+  if (left <= 0) throw invalid('max_runs', 'is used up: give the job a new one');
+  return left;
+}
+
+/** Which missed ones run does not say when the job runs. */
+function withMisfire(stored: Schedule, request: Pick<ScheduleRequest, 'misfire' | 'misfireAge'>): Schedule {
+  const { runsLeft, endsAt } = stored.rules ?? {};
+  const counted = { ...(runsLeft && { runsLeft }), ...(endsAt !== undefined && { endsAt }) };
+  const asked = rulesAfter(stored.rules, request);
+  const rules = asked && { ...asked, ...counted };
+  return isSame(rules, stored.rules) ? stored : { ...stored, rules };
 }
 
 function isEqual(stored: Schedule, request: ScheduleRequest, stamp: number): boolean {
   if (request.immediate === true) return false;
-  if ((stored.kind === 'one_off') !== (request.oneOff === true)) return false;
+  if (stored.kind !== kindOf(request)) return false;
   if (stored.kind === 'one_off' && stored.firstRun <= stamp) return false;
-  // In whatever words: every duration there is has a fixed length, so that 60 and PT1M are one schedule.
+  if (stored.kind === 'cron' && stored.cron !== request.cron) return false;
+  // In whatever words: 60 and PT1M are one schedule.
   if (stored.intervalMs !== (request.interval?.ms ?? null)) return false;
+  if (stored.intervalMs === null && stored.intervalText !== (request.interval?.text ?? null)) return false;
+  if (!isSame(shapeOf(rulesAfter(stored.rules, {})), shapeOf(rulesAfter(undefined, request)))) return false;
   if (request.anchored === false) return !stored.anchored && stored.firstRun === request.firstRun;
   return stored.anchored ? stored.firstRun === request.firstRun : request.firstRun === undefined;
 }
 
-function storedInterval(schedule: Schedule): Interval | undefined {
-  return schedule.intervalMs === null ? undefined : { ms: schedule.intervalMs, text: schedule.intervalText };
+/** The rules that say when a job runs. */
+function shapeOf(rules: Rules = {}): Rules {
+  const { misfire: _misfire, misfireAge: _age, ...shape } = rules;
+  return shape;
 }
 
-/** The row after `schedule` was planned for it: the same row when nothing changed. */
-export function withSchedule(row: JobRow, schedule: Schedule, stamp: number): JobRow {
-  return schedule === row.schedule ? row : { ...row, schedule, since: stamp, version: row.version + 1 };
+/** Whether two schedules of one job have the same times. */
+export function haveSameTimes(a: Schedule, b: Schedule): boolean {
+  return isSame({ ...a, rules: shapeOf(a.rules) }, { ...b, rules: shapeOf(b.rules) });
+}
+
+function kindOf({ oneOff, cron, interval }: ScheduleRequest): Schedule['kind'] {
+  if (oneOff === true) return 'one_off';
+  if (cron !== undefined) return 'cron';
+  return interval?.ms === null ? 'calendar' : 'interval';
+}
+
+/** Whether two objects of plain JSON are the same, in whatever order their keys stand. */
+export function isSame(a: unknown, b: unknown): boolean {
+  if (a === b) return true;
+  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false;
+  if (Array.isArray(a) !== Array.isArray(b)) return false;
+  const keys = Object.keys(a);
+  if (keys.length !== Object.keys(b).length) return false;
+  return keys.every((key) => {
+    return key in b && isSame((a as Record<string, unknown>)[key], (b as Record<string, unknown>)[key]);
+  });
+}
+
+function storedInterval(schedule: Schedule): Interval | undefined {
+  const { intervalMs, intervalText } = schedule;
+  return intervalMs === null && intervalText === null ? undefined : { ms: intervalMs, text: intervalText };
 }
 
 function invalid(parameter: string, rule: string): DalgaError {

@@ -1,6 +1,6 @@
 import type { DalgaError } from '../errors.ts';
+import type { JobRequest } from '../job/change-row.ts';
 import type { JobKey, JobRow } from '../job/job.ts';
-import type { ScheduleRequest } from '../job/plan.ts';
 
 /** A job as the API shows it. */
 export type JobView = { readonly row: JobRow; readonly nextRun: number | null };
@@ -11,16 +11,16 @@ export type JobView = { readonly row: JobRow; readonly nextRun: number | null };
  */
 export type JobService = {
   /** Creates or replaces. `onlyCreate`: rejects with precondition_failed when the job exists. */
-  put(key: JobKey, request: ScheduleRequest, options: { onlyCreate: boolean }): Promise<PutResult>;
+  put(key: JobKey, request: JobRequest, options: { onlyCreate: boolean }): Promise<PutResult>;
   /** `put` for many jobs, each with its outcome. Rejects when this instance takes no writes now. */
   putAll(
-    puts: readonly { readonly key: JobKey; readonly request: ScheduleRequest }[],
+    puts: readonly { readonly key: JobKey; readonly request: JobRequest }[],
   ): Promise<readonly ('created' | 'stored' | DalgaError)[]>;
   /** All jobs, in pieces, in no order that a client may rely on. */
   all(): AsyncIterable<readonly JobRow[]>;
   get(key: JobKey): Promise<JobView | null>;
   /** Null when there is no such job. */
-  post(key: JobKey, request: ScheduleRequest): Promise<JobView | null>;
+  post(key: JobKey, request: JobRequest): Promise<JobView | null>;
   /** False when there is no such job. */
   delete(key: JobKey): Promise<boolean>;
 };

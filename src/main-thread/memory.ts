@@ -1,7 +1,7 @@
 import { totalmem } from 'node:os';
 import { DalgaError } from '../errors.ts';
 import type { JobRow } from '../job/job.ts';
-import { jobBytes } from '../protocol/job-memory.ts';
+import { jobBytes, rowBytes } from '../protocol/job-memory.ts';
 import type { JobChange } from '../protocol/main-scheduler.ts';
 
 /** What jobs may take when nothing is set: this part of the memory that the process can have. */
@@ -45,7 +45,7 @@ export class JobMemory {
    */
   admit(row: JobRow, added: number): void {
     const used = Math.max(this.#reported, this.#expected) + this.#postedBytes;
-    if (used + added + jobBytes(row.job.length) <= this.#limit) return;
+    if (used + added + rowBytes(row) <= this.#limit) return;
     throw new DalgaError(
       'insufficient_memory',
       `the jobs take ${used} bytes of the ${this.#limit} that DALGA_MEMORY_LIMIT allows`,
@@ -65,7 +65,7 @@ export class JobMemory {
     let bytes = 0;
     // A change of a job that is there takes nothing more.
     for (const change of changes) {
-      if (change.op === 'upsert' && change.row.version === 1) bytes += jobBytes(change.row.job.length);
+      if (change.op === 'upsert' && change.row.version === 1) bytes += rowBytes(change.row);
     }
     if (bytes === 0) return;
     this.#posted.set(number, bytes);

@@ -72,6 +72,11 @@ export const DEFINITIONS: readonly MetricDefinition[] = [
     ({ scheduler }) => scheduler.superseded,
   ),
   counter(
+    'occurrences_skipped',
+    "Occurrences that were missed and dropped, by their job's misfire rule",
+    ({ scheduler }) => scheduler.skipped,
+  ),
+  counter(
     'occurrences_cancelled',
     'Occurrences that a change or a removal of their job has cancelled',
     ({ scheduler }) => scheduler.cancelled,

@@ -79,7 +79,7 @@ export type SchedulerCounters = {
   readonly jobBytes: number;
   /** Jobs whose time has come and that were not taken yet, now or up to a second ago. */
   readonly dueNow: number;
-  /** Occurrences that came due: confirmed + returned + superseded + cancelled + in flight + held back. */
+  /** Occurrences that came due: confirmed + returned + superseded + skipped + cancelled + in flight + held back. */
   readonly due: number;
   readonly dispatched: number;
   readonly confirmed: number;
@@ -87,6 +87,8 @@ export type SchedulerCounters = {
   readonly nacked: number;
   readonly lost: number;
   readonly superseded: number;
+  /** Missed, and nothing ran for it: by the job's rule, or since there were too many. */
+  readonly skipped: number;
   readonly cancelled: number;
   /** Durable exceptions that were due at the start: the last owner may have sent them already. */
   readonly recovered: number;

@@ -1,4 +1,5 @@
 import type { RabbitmqConfig } from '../config.ts';
+import type { MessageOptions } from '../job/job.ts';
 
 /**
  * All that passes between the scheduler thread and its publisher threads. A batch is columnar, so that handing
@@ -28,6 +29,10 @@ export type PublishBatch = {
   readonly routes: readonly Route[];
   /** For each message its position in `routes`. */
   readonly routeOf: Uint32Array;
+  /** The properties of those messages that have some of their own. */
+  readonly options: readonly MessageOptions[];
+  /** For each message 1 + its position there, 0 for none; null when no message has any. */
+  readonly optionsOf: Uint32Array | null;
   /** Job ids: the second part of the message_id. */
   readonly ids: Float64Array;
   /** Scheduled times, Unix ms: the third part of the message_id, and x-dalga-scheduled-at. */

@@ -1,4 +1,5 @@
 import type { Options } from 'amqplib';
+import type { MessageOptions } from '../job/job.ts';
 import { messageId } from '../protocol/message-id.ts';
 import type { PublishBatch } from '../protocol/scheduler-publisher.ts';
 
@@ -23,5 +24,14 @@ export function propertiesOf(batch: PublishBatch, position: number): Options.Pub
   properties.expiration = expiration > 0 ? String(expiration) : undefined;
   properties.messageId = messageId(batch.tag, batch.ids[position]!, time);
   properties.timestamp = Math.floor(time / 1000);
-  return properties;
+  const place = batch.optionsOf?.[position] ?? 0;
+  return place === 0 ? properties : withOptions(batch.options[place - 1]!);
+}
+
+/** The properties with those of the job. */
+function withOptions(options: MessageOptions): Options.Publish {
+  const { contentType, priority, correlationId, replyTo, type, traceparent } = options;
+  const own = { ...options.headers, ...headers };
+  if (traceparent !== undefined) own.traceparent = traceparent;
+  return { ...properties, headers: own, contentType, priority, correlationId, replyTo, type };
 }

@@ -1,3 +1,4 @@
+import type { MessageOptions } from '../job/job.ts';
 import { countMissed } from '../job/misfire.ts';
 import { allocateColumns } from '../protocol/batch-columns.ts';
 import type { PublishBatch, Route } from '../protocol/scheduler-publisher.ts';
@@ -26,6 +27,8 @@ export function buildBatch(
   const count = taken.length;
   const routes: Route[] = [];
   const routePlaces = new Map<number, number>();
+  const options: MessageOptions[] = [];
+  let optionsOf: Uint32Array | null = null;
   const columns = allocateColumns(count, totalLength(taken, flights, arena));
   const { routeOf, ids, times, missed, expirations, bodies, bodyOffsets } = columns;
   for (let place = 0; place < count; place++) {
@@ -38,18 +41,35 @@ export function buildBatch(
       routePlace = routes.push({ exchange, routingKey }) - 1;
       routePlaces.set(route, routePlace);
     }
-    const interval = arena.interval.get(slot);
     const time = flights.time.get(flight);
+    const extras = arena.extras(slot);
+    const gap = extras === null ? arena.interval.get(slot) : finite(arena.gapAfter(slot, time));
     routeOf[place] = routePlace;
     ids[place] = arena.id.get(slot);
     times[place] = time;
-    missed[place] = countMissed(time, flights.behind.get(flight), interval, terms.now, terms.misfireAfter);
-    expirations[place] = Math.min(interval, LONGEST_EXPIRATION);
+    missed[place] = countMissed(time, flights.behind.get(flight), gap, terms.now, terms.misfireAfter);
+    expirations[place] = expirationOf(extras?.message, gap);
+    if (extras?.message !== undefined) {
+      optionsOf ??= new Uint32Array(count);
+      optionsOf[place] = options.push(extras.message);
+    }
     arena.copyBody(slot, bodies, bodyOffsets[place]!);
     bodyOffsets[place + 1] = bodyOffsets[place]! + arena.bodyLength(slot);
   }
   const { number, trustedUntil, clockOffset, tag } = terms;
-  return { number, trustedUntil, clockOffset, tag, count, routes, ...columns };
+  return { number, trustedUntil, clockOffset, tag, count, routes, options, optionsOf, ...columns };
+}
+
+/** ms; 0 for none. @param gap to the job's next time, 0 when there is none */
+function expirationOf(message: MessageOptions | undefined, gap: number): number {
+  const asked = message?.expiration;
+  if (asked === null) return 0;
+  return Math.min(asked ?? gap, LONGEST_EXPIRATION);
+}
+
+/** 0 in place of Infinity. */
+function finite(gap: number): number {
+  return gap === Number.POSITIVE_INFINITY ? 0 : gap;
 }
 
 /** Bytes of all bodies. */

@@ -69,7 +69,7 @@ export class DueBatch {
 
   #takeWaiting(taken: number[], limit: number, now: number, monotonic: number): void {
     const { occurrences } = this.#options;
-    const { queue, flights, waitingRoutes } = occurrences;
+    const { arena, queue, flights, waitingRoutes } = occurrences;
     for (const route of [...waitingRoutes]) {
       if (taken.length >= limit) return;
       const before = taken.length;
@@ -77,11 +77,12 @@ export class DueBatch {
         const flight = occurrences.firstWaiting(route);
         if (flight === -1) break;
         const slot = flights.slot.get(flight);
-        if (queue.timeOf(slot) <= now) {
+        if (queue.timeOf(slot) <= now && arena.misfire(slot)?.policy !== 'all') {
           // The job's next time has come meanwhile: its turn makes this one the later run, or void.
           occurrences.takeTurn(slot, now);
           continue;
         }
+        if (occurrences.dropIfOld(flight, now)) continue;
         occurrences.takeFromList(route);
         occurrences.markSent(flight, monotonic);
         taken.push(flight);

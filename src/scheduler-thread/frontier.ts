@@ -55,7 +55,7 @@ function firstTimes(occurrences: Occurrences): Float64Array {
 
 /** The earliest that the occurrence stands for: with a watermark after it, nothing would tell of those before. */
 function firstTime({ arena }: Occurrences, slot: number, time: number, behind: number): number {
-  return time - behind * arena.interval.get(slot);
+  return behind === 0 ? time : arena.stepBack(slot, time, behind);
 }
 
 function forEachUnsettled(

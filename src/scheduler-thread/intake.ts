@@ -105,7 +105,9 @@ export class Intake {
     const since = arena.since.get(slot);
     const caughtUp = this.#catchUp.durable;
     // A change that the last owner's scheduler may not have known has a stamp at or after the watermark.
-    if (caughtUp === null || since > caughtUp.origin || since >= this.#watermark) {
+    // Where each of its times runs, a turn did not take all that was due.
+    const each = arena.misfire(slot)?.policy === 'all';
+    if (caughtUp === null || each || since > caughtUp.origin || since >= this.#watermark) {
       return Math.max(since, this.#watermark);
     }
     return Math.max(this.#watermark, caughtUpThrough(caughtUp, arena.firstAtOrAfter(slot, caughtUp.origin)));
@@ -133,7 +135,7 @@ export class Intake {
     const { arena, debts } = this.#occurrences;
     if (arena.since.get(slot) > this.#watermark) return;
     const first = arena.firstAtOrAfter(slot, from);
-    const debt = behind - (time - first) / arena.interval.get(slot);
+    const debt = behind - arena.countBetween(slot, first, time);
     if (debt > 0) debts.set(slot, debt);
   }
 

@@ -1,7 +1,9 @@
 import type { JobRow } from '../job/job.ts';
+import type { Misfire } from '../job/misfire.ts';
 import { SLOT_BYTES } from '../protocol/job-memory.ts';
 import { ByteStore } from './byte-store.ts';
 import { Column } from './column.ts';
+import { type Extras, extrasOf } from './extras.ts';
 import { IdIndex } from './id-index.ts';
 import { Routes } from './routes.ts';
 
@@ -9,7 +11,14 @@ import { Routes } from './routes.ts';
  * The jobs in memory, outside the JavaScript heap: a job is a slot, a row over these columns. What is not needed
  * to run the job (its interval's text, say) stays in MySQL.
  */
-const Flag = { enabled: 1, oneOff: 2, settled: 4 } as const;
+const Flag = { enabled: 1, oneOff: 2, settled: 4, extras: 8 } as const;
+
+type LastRoute = {
+  readonly bytes: Buffer;
+  readonly exchange: string;
+  readonly routingKey: string;
+  readonly index: number;
+};
 
 export class JobArena {
   readonly id = new Column(Float64Array);
@@ -18,7 +27,7 @@ export class JobArena {
   readonly since = new Column(Float64Array);
   /** Unix ms. */
   readonly firstRun = new Column(Float64Array);
-  /** ms; 0 for a one-off. */
+  /** ms; 0 where it is no plain interval. */
   readonly interval = new Column(Float64Array);
   readonly route = new Column(Int32Array);
   /** The job's record in the flights that was added last, -1 for none. */
@@ -30,7 +39,10 @@ export class JobArena {
   readonly #bytes = new ByteStore();
   readonly #index = new IdIndex((slot) => this.id.get(slot));
   readonly #exchange: string;
-  #lastRoute: { readonly bytes: Buffer; readonly routingKey: string; readonly index: number } | null = null;
+  /** By slot: of those that have the flag. */
+  readonly #extras = new Map<number, Extras>();
+  #extrasBytes = 0;
+  #lastRoute: LastRoute | null = null;
   /** Freed slots: a list through `flight`. */
   #free = -1;
   #end = 0;
@@ -50,7 +62,7 @@ export class JobArena {
    * was once reserved does not count against new jobs.
    */
   get bytes(): number {
-    return this.#bytes.bytes + this.routes.bytes + this.#size * SLOT_BYTES;
+    return this.#bytes.bytes + this.routes.bytes + this.#size * SLOT_BYTES + this.#extrasBytes;
   }
 
   /** About so many jobs are to come. */
@@ -85,6 +97,7 @@ export class JobArena {
   remove(slot: number): void {
     this.#index.remove(this.id.get(slot));
     this.#bytes.free(this.#body.get(slot) >>> 0, this.#bodyLength.get(slot));
+    this.#writeExtras(slot, null);
     this.routes.release(this.route.get(slot));
     this.flight.set(slot, this.#free);
     this.#free = slot;
@@ -108,13 +121,48 @@ export class JobArena {
     this.#flags.set(slot, this.#flags.get(slot) | Flag.settled);
   }
 
+  /** What the job has beside an interval and a first run; null for most. */
+  extras(slot: number): Extras | null {
+    return (this.#flags.get(slot) & Flag.extras) === 0 ? null : this.#extras.get(slot)!;
+  }
+
+  /** When the job runs, by its own rules; null where interval and first run tell. */
+  misfire(slot: number): Misfire | null {
+    return this.extras(slot)?.misfire ?? null;
+  }
+
   /** The first scheduled time at or after `time`; Infinity when there is none. The same rule as job/next-run.ts. */
   firstAtOrAfter(slot: number, time: number): number {
+    const misfire = this.misfire(slot);
+    if (misfire !== null) return misfire.timetable.firstAtOrAfter(time);
     const firstRun = this.firstRun.get(slot);
     if (time <= firstRun) return firstRun;
     const interval = this.interval.get(slot);
     if (interval === 0) return Number.POSITIVE_INFINITY;
     return firstRun + Math.ceil((time - firstRun) / interval) * interval;
+  }
+
+  /** How many of its times lie in [from, until), which are two of them. */
+  countBetween(slot: number, from: number, until: number): number {
+    const misfire = this.misfire(slot);
+    if (misfire !== null) return misfire.timetable.count(from, until, misfire.countLimit);
+    return (until - from) / this.interval.get(slot);
+  }
+
+  /** The time that is `count` before one of its times. */
+  stepBack(slot: number, time: number, count: number): number {
+    const timetable = this.misfire(slot)?.timetable;
+    if (timetable === undefined) return time - count * this.interval.get(slot);
+    let earlier = time;
+    for (let left = count; left > 0; left--) earlier = timetable.lastAtOrBefore(earlier - 1);
+    return Math.max(earlier, this.since.get(slot));
+  }
+
+  /** From a time of the job to the next one, ms: Infinity after the last. */
+  gapAfter(slot: number, time: number): number {
+    const misfire = this.misfire(slot);
+    if (misfire !== null) return misfire.timetable.firstAtOrAfter(time + 1) - time;
+    return this.interval.get(slot) || Number.POSITIVE_INFINITY;
   }
 
   /** Whether the job, as it is now, owes this time. */
@@ -143,33 +191,44 @@ export class JobArena {
     this.version.set(slot, row.version);
     this.since.set(slot, row.since);
     this.firstRun.set(slot, schedule.firstRun);
+    const extras = extrasOf(row);
     this.interval.set(slot, schedule.kind === 'interval' ? schedule.intervalMs : 0);
+    this.#writeExtras(slot, extras);
     this.#flags.set(
       slot,
       (row.enabled ? Flag.enabled : 0) |
         (schedule.kind === 'one_off' ? Flag.oneOff : 0) |
+        (extras === null ? 0 : Flag.extras) |
         (settled ? Flag.settled : 0),
     );
     this.#writeRoute(slot, row);
-    this.#writeBody(slot, row.job);
+    this.#writeBody(slot, row.payload ?? row.job);
+  }
+
+  #writeExtras(slot: number, extras: Extras | null): void {
+    const before = this.extras(slot);
+    if (before === null && extras === null) return;
+    this.#extrasBytes += (extras?.bytes ?? 0) - (before?.bytes ?? 0);
+    if (extras === null) this.#extras.delete(slot);
+    else this.#extras.set(slot, extras);
   }
 
   #writeRoute(slot: number, row: JobRow): void {
     const before = this.route.get(slot);
-    this.route.set(slot, this.#acquireRoute(row.routingKey));
+    this.route.set(slot, this.#acquireRoute(row.message?.exchange ?? this.#exchange, row.routingKey));
     if (before !== -1) this.routes.release(before);
   }
 
   /** Many jobs in a row have the same routing key: it is not decoded again. */
-  #acquireRoute(bytes: Uint8Array): number {
+  #acquireRoute(exchange: string, bytes: Uint8Array): number {
     const last = this.#lastRoute;
-    if (last !== null && equal(bytes, last.bytes) && this.routes.acquireAgain(last.index, last.routingKey)) {
-      return last.index;
+    if (last !== null && exchange === last.exchange && equal(bytes, last.bytes)) {
+      if (this.routes.acquireAgain(last.index, last.exchange, last.routingKey)) return last.index;
     }
     const copy = Buffer.from(bytes);
     const routingKey = copy.toString('utf8');
-    const index = this.routes.acquire(this.#exchange, routingKey);
-    this.#lastRoute = { bytes: copy, routingKey, index };
+    const index = this.routes.acquire(exchange, routingKey);
+    this.#lastRoute = { bytes: copy, exchange, routingKey, index };
     return index;
   }
 

@@ -1,5 +1,5 @@
 import type { SettledJob } from '../job/job.ts';
-import { decideTurn, type Turn } from '../job/misfire.ts';
+import { decideByRules, decideTurn, longestWait, type MisfireLimits, type Turn } from '../job/misfire.ts';
 import { Outcome, type OutcomeCode } from '../protocol/scheduler-publisher.ts';
 import type { Turns } from './catch-up.ts';
 import { FlightState, Flights } from './flights.ts';
@@ -13,7 +13,7 @@ const SWEEP_AFTER = 64;
 
 /**
  * The occurrences of all jobs: those to come (a job's next one, in the queue), those on their way (flights), and
- * what becomes of each. Every one that came due is counted once: due = confirmed + returned + superseded +
+ * what becomes of each. Every one that came due is counted once: due = confirmed + returned + superseded + skipped +
  * cancelled + unsettled.
  */
 export class Occurrences {
@@ -29,9 +29,12 @@ export class Occurrences {
     nacked: 0,
     lost: 0,
     superseded: 0,
+    skipped: 0,
     cancelled: 0,
     recovered: 0,
   };
+  /** Of those that were skipped: what `misfire=all` would have run, and were too many. */
+  cut = 0;
   /** Messages that a publisher has and has not told the end of, those that are void among them. */
   unconfirmed = 0;
   /** By slot: times that the job has run already, at or after its time in the queue. */
@@ -43,14 +46,16 @@ export class Occurrences {
   /** The highest that the clock said at a turn, Unix ms. */
   latestTurn = 0;
   readonly #random: () => number;
-  readonly #turn: Turn = { time: 0, behind: 0, next: 0 };
+  readonly #misfireLimits: MisfireLimits;
+  readonly #turn: Turn = { runs: true, time: 0, behind: 0, skipped: 0, next: 0 };
   /** Routes whose list is not empty. */
   readonly #waitingRoutes = new Set<number>();
   #settledJobs: SettledJob[] = [];
 
-  constructor(exchange: string, random: () => number) {
+  constructor(exchange: string, random: () => number, misfireLimits: MisfireLimits) {
     this.arena = new JobArena(exchange);
     this.#random = random;
+    this.#misfireLimits = misfireLimits;
   }
 
   /** How many there are that a checkpoint must not forget: on their way, waiting, or counted by a run to come. */
@@ -65,8 +70,8 @@ export class Occurrences {
 
   /** How many occurrences have settled. */
   get settledCount(): number {
-    const { confirmed, returned, superseded, cancelled } = this.counts;
-    return confirmed + returned + superseded + cancelled;
+    const { confirmed, returned, superseded, skipped, cancelled } = this.counts;
+    return confirmed + returned + superseded + skipped + cancelled;
   }
 
   get waitingRoutes(): ReadonlySet<number> {
@@ -92,10 +97,15 @@ export class Occurrences {
     if (now < this.turns.earliestClock) this.turns.earliestClock = now;
     if (first > this.turns.highestTime) this.turns.highestTime = first;
     if (now > this.latestTurn) this.latestTurn = now;
-    decideTurn(turn, first, arena.interval.get(slot), now);
+    const misfire = arena.misfire(slot);
+    if (misfire === null) decideTurn(turn, first, arena.interval.get(slot), now);
+    else decideByRules(turn, first, misfire, now, this.#misfireLimits);
+    const each = misfire?.policy === 'all';
     this.queue.set(slot, turn.next);
-    counts.due += turn.behind + 1;
+    counts.due += turn.behind + turn.skipped + (turn.runs ? 1 : 0);
     counts.superseded += turn.behind;
+    counts.skipped += turn.skipped;
+    if (each) this.cut += turn.skipped;
     let waiting = -1;
     let covering = -1;
     let unknown = 0;
@@ -106,14 +116,16 @@ export class Occurrences {
     for (let flight = arena.flight.get(slot); flight !== -1; ) {
       const next = flights.nextOfJob.get(flight);
       const state = flights.state.get(flight);
-      if (flights.time.get(flight) === turn.time) {
+      if (turn.runs && flights.time.get(flight) === turn.time) {
         // A void one is with a publisher: it is owed again, and is not sent a second time beside it.
         if (state === FlightState.void) flights.setState(flight, FlightState.sent);
         else counts.due--;
         covering = flight;
+      } else if (each) {
+        // None stands for another.
       } else if (state === FlightState.waiting) {
         waiting = flight;
-      } else if (state === FlightState.sent) {
+      } else if (state === FlightState.sent && turn.runs) {
         // Nobody knows yet whether it arrives: the later run stands for it, and for what it stood for.
         unknown += flights.behind.get(flight) + this.#notAmong(flight, first);
         this.#makeVoid(flight, slot);
@@ -121,24 +133,68 @@ export class Occurrences {
       }
       flight = next;
     }
+    if (!turn.runs) {
+      // What waited is older still than what is dropped.
+      if (waiting !== -1) this.#drop(waiting, slot);
+      this.#settleIfOver(slot);
+      return -1;
+    }
     const hasRun = covering === -1 && this.#hasRun(slot, turn.time);
     if (hasRun) counts.due--;
-    if (covering !== -1) {
+    const once = misfire === null || misfire.policy === 'once';
+    if (covering !== -1 && once) {
       const behind = Math.max(flights.behind.get(covering), turn.behind + unknown);
       flights.behind.set(covering, behind);
     }
     if (hasRun || covering !== -1) {
       if (waiting !== -1) this.#makeVoid(waiting, slot);
       if (waiting !== -1) counts.superseded++;
-      if (arena.isOneOff(slot) && !arena.isSettled(slot) && !this.hasUnsettled(slot)) this.settleJob(slot);
+      if (covering === -1) this.#settleIfOver(slot);
       return -1;
     }
-    if (waiting === -1) return this.addFlight(slot, turn.time, turn.behind + unknown);
+    if (waiting === -1) {
+      if (each) this.#makeRoom(slot);
+      return this.addFlight(slot, turn.time, once ? turn.behind + unknown : 0);
+    }
     counts.superseded++;
     const stood = flights.behind.get(waiting) + this.#notAmong(waiting, first);
-    flights.behind.set(waiting, stood + turn.behind + unknown);
+    flights.behind.set(waiting, once ? stood + turn.behind + unknown : 0);
     flights.time.set(waiting, turn.time);
     return -1;
+  }
+
+  /** Whether it is too late for a flight that waited to be sent; then it is dropped. @param now Unix ms */
+  dropIfOld(flight: number, now: number): boolean {
+    const slot = this.flights.slot.get(flight);
+    const misfire = this.arena.misfire(slot);
+    if (misfire === null) return false;
+    const time = this.flights.time.get(flight);
+    const wait = longestWait(misfire, time, time + this.arena.gapAfter(slot, time), this.#misfireLimits);
+    if (now - time <= wait) return false;
+    this.#drop(flight, slot);
+    this.#settleIfOver(slot);
+    return true;
+  }
+
+  /** Nothing runs for a flight that waits. */
+  #drop(flight: number, slot: number): void {
+    this.#makeVoid(flight, slot);
+    this.counts.skipped++;
+  }
+
+  /** Of a job whose every time runs so many wait at most: the oldest gives way. */
+  #makeRoom(slot: number): void {
+    const { arena, flights } = this;
+    let waiting = 0;
+    let oldest = -1;
+    for (let flight = arena.flight.get(slot); flight !== -1; flight = flights.nextOfJob.get(flight)) {
+      if (flights.state.get(flight) !== FlightState.waiting) continue;
+      waiting++;
+      if (oldest === -1 || flights.time.get(flight) < flights.time.get(oldest)) oldest = flight;
+    }
+    if (waiting < this.#misfireLimits.backlog) return;
+    this.#drop(oldest, slot);
+    this.cut++;
   }
 
   /**
@@ -227,14 +283,21 @@ export class Occurrences {
       counts[outcome === Outcome.confirmed ? 'confirmed' : 'returned']++;
       this.#unlinkFromJob(flight, slot);
       this.#free(flight);
-      if (this.arena.isOneOff(slot)) this.settleJob(slot);
+      this.#settleIfOver(slot);
     } else {
       flights.setState(flight, FlightState.waiting);
       this.hold(flight);
     }
   }
 
-  /** A one-off has nothing left to run: its row is to be deleted. */
+  /** A job without a next time has ended when nothing of it is on its way. */
+  #settleIfOver(slot: number): void {
+    const { arena, queue } = this;
+    if (queue.timeOf(slot) !== Number.POSITIVE_INFINITY || !arena.isEnabled(slot)) return;
+    if (!arena.isSettled(slot) && !this.hasUnsettled(slot)) this.settleJob(slot);
+  }
+
+  /** The job has nothing left to run: its row is to be deleted. */
   settleJob(slot: number): void {
     this.arena.markSettled(slot);
     this.#settledJobs.push({ id: this.arena.id.get(slot), version: this.arena.version.get(slot) });

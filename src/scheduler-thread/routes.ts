@@ -77,9 +77,9 @@ export class Routes {
   }
 
   /** Likewise, of a route that is known already: false when it is another one by now. */
-  acquireAgain(index: number, routingKey: string): boolean {
+  acquireAgain(index: number, exchange: string, routingKey: string): boolean {
     const route = this.#states[index];
-    if (route === undefined || route.routingKey !== routingKey) return false;
+    if (route?.routingKey !== routingKey || route.exchange !== exchange) return false;
     route.users++;
     return true;
   }

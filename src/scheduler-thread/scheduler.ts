@@ -52,6 +52,8 @@ export type SchedulerOptions = {
   readonly tag: string;
   /** ms */
   readonly misfireAfter: number;
+  /** The most missed times of a job that `misfire=all` runs. */
+  readonly misfireBacklog: number;
   /** The durable watermark, Unix ms, and exceptions. */
   readonly watermark: number;
   readonly exceptions: Uint8Array;
@@ -99,7 +101,10 @@ export class Scheduler {
     this.#options = options;
     this.#limits = limits;
     this.#trustedUntil = options.trustedUntil;
-    this.#occurrences = new Occurrences(options.exchange, options.random);
+    this.#occurrences = new Occurrences(options.exchange, options.random, {
+      misfireAfter: options.misfireAfter,
+      backlog: options.misfireBacklog,
+    });
     this.#due = new DueBatch({
       occurrences: this.#occurrences,
       limit: limits.batch,

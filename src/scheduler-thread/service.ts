@@ -79,6 +79,7 @@ export class SchedulerService {
       exchange: init.config.rabbitmq.exchange,
       tag: init.tag,
       misfireAfter: init.config.misfireAfter,
+      misfireBacklog: init.config.misfireBacklog,
       watermark: init.watermark,
       exceptions: init.exceptions,
       trustedUntil: init.trustedUntil,

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Test } from 'tap';
 import { type Exposition, parseExposition } from './exposition.ts';
 
-const SETTLED = ['confirmed', 'returned', 'superseded', 'cancelled', 'handed_over'];
+const SETTLED = ['confirmed', 'returned', 'superseded', 'skipped', 'cancelled', 'handed_over'];
 
 /** What /metrics says now. */
 export async function scrape(url: string): Promise<Exposition> {

@@ -9,18 +9,18 @@ const every = (intervalMs: number, firstRun: number): Schedule =>
 
 t.test('the times of an interval', async (t) => {
   const schedule = every(60_000, 1_000_500);
-  t.equal(firstAtOrAfter(schedule, 0), 1_000_500, 'before the first run');
-  t.equal(firstAtOrAfter(schedule, 1_000_500), 1_000_500, 'exactly then');
-  t.equal(firstAtOrAfter(schedule, 1_000_501), 1_060_500);
-  t.equal(firstAtOrAfter(schedule, 1_060_500), 1_060_500);
-  t.equal(lastAtOrBefore(schedule, 1_060_499), 1_000_500);
-  t.equal(lastAtOrBefore(schedule, 999_999), Number.NEGATIVE_INFINITY);
+  t.equal(firstAtOrAfter(schedule, 0, 1), 1_000_500, 'before the first run');
+  t.equal(firstAtOrAfter(schedule, 1_000_500, 1), 1_000_500, 'exactly then');
+  t.equal(firstAtOrAfter(schedule, 1_000_501, 1), 1_060_500);
+  t.equal(firstAtOrAfter(schedule, 1_060_500, 1), 1_060_500);
+  t.equal(lastAtOrBefore(schedule, 1_060_499, 1), 1_000_500);
+  t.equal(lastAtOrBefore(schedule, 999_999, 1), Number.NEGATIVE_INFINITY);
 });
 
 t.test('a step of 170 years is arithmetic, and keeps the phase', async (t) => {
   const schedule = every(1000, 1_800_000_000_123);
   const later = 1_800_000_000_000 + 170 * 365 * 86_400_000;
-  t.equal(firstAtOrAfter(schedule, later) % 1000, 123);
+  t.equal(firstAtOrAfter(schedule, later, 1) % 1000, 123);
 });
 
 t.test('next_run', async (t) => {
@@ -32,7 +32,7 @@ t.test('next_run', async (t) => {
 });
 
 t.test('a turn', async (t) => {
-  const turn = { time: 0, behind: 0, next: 0 };
+  const turn = { runs: true, time: 0, behind: 0, skipped: 0, next: 0 };
   const cases: [string, { due: number; interval: number; now: number }, [number, number, number]][] = [
     ['in time', { due: 100_000, interval: 60_000, now: 100_001 }, [100_000, 0, 160_000]],
     ['late, the next not due yet', { due: 100_000, interval: 60_000, now: 159_999 }, [100_000, 0, 160_000]],

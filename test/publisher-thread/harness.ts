@@ -51,6 +51,8 @@ export function makeBatch(messages: readonly TestMessage[], terms: Partial<Publi
     tag: 'k3x9',
     count,
     routes,
+    options: [],
+    optionsOf: null,
     ...columns,
     ...terms,
   };

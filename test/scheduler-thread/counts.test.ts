@@ -98,6 +98,7 @@ t.test('the scheduler reports them', async (t) => {
     exchange: '',
     tag: 'k3x9',
     misfireAfter: 60_000,
+    misfireBacklog: 1000,
     watermark: NOW,
     exceptions: listed([
       [1, NOW - 1000],

@@ -7,7 +7,7 @@ import { intervalRow } from '../helpers/rows.ts';
 const NOW = 1_000_000;
 
 function setUp(jobs: number, keyOf: (id: number) => string) {
-  const occurrences = new Occurrences('', () => 0.5);
+  const occurrences = new Occurrences('', () => 0.5, { misfireAfter: 60_000, backlog: 1000 });
   const due = new DueBatch({ occurrences, limit: 500, isUsable: () => true });
   const { arena, queue } = occurrences;
   for (let id = 1; id <= jobs; id++) {

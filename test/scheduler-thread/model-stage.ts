@@ -99,6 +99,7 @@ export class ModelStage {
       exchange: '',
       tag: 'k3x9',
       misfireAfter: 60_000,
+      misfireBacklog: 1000,
       watermark,
       exceptions,
       trustedUntil: Number.POSITIVE_INFINITY,
@@ -372,9 +373,9 @@ export class ModelStage {
     if (this.#error !== null) throw this.#error;
     const progress = this.#scheduler.progress();
     this.#checkSound(progress);
-    const { due, confirmed, returned, superseded, cancelled, inFlight, heldBack, dispatched } =
+    const { due, confirmed, returned, superseded, skipped, cancelled, inFlight, heldBack, dispatched } =
       progress.counters;
-    if (due !== confirmed + returned + superseded + cancelled + inFlight + heldBack) {
+    if (due !== confirmed + returned + superseded + skipped + cancelled + inFlight + heldBack) {
       throw new Error(`the counters do not balance: ${JSON.stringify(progress.counters)}`);
     }
     if (dispatched !== this.#dispatched) throw new Error(`${this.#dispatched} sent, ${dispatched} counted`);

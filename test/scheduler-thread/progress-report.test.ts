@@ -6,7 +6,7 @@ import { ProgressReport } from '../../src/scheduler-thread/progress-report.ts';
 import { intervalRow } from '../helpers/rows.ts';
 
 function setUp() {
-  const occurrences = new Occurrences('', () => 0.5);
+  const occurrences = new Occurrences('', () => 0.5, { misfireAfter: 60_000, backlog: 1000 });
   const time = { now: 5000, monotonic: 0, cost: 0 };
   const clock = {
     now: () => {

@@ -34,6 +34,7 @@ function own(
     },
     watermark: START + watermark,
     misfireAfter: Number.MAX_SAFE_INTEGER,
+    misfireBacklog: 1000,
     trustedUntil: Number.POSITIVE_INFINITY,
     lease: 15_000,
     publish: (batch) => {

@@ -151,6 +151,7 @@ export class RecoveryRun {
       tag: 'k3x9',
       // A run then counts its own time only where it is later than its interval.
       misfireAfter: Number.MAX_SAFE_INTEGER,
+      misfireBacklog: 1000,
       limits: this.#limits,
       ...{ watermark, exceptions },
       trustedUntil: Number.POSITIVE_INFINITY,
@@ -427,6 +428,7 @@ export class RecoveryRun {
         this.#fail(`one-off ${id} never came`);
       return;
     }
+    if (schedule.kind !== 'interval') throw new Error('a kind that this run does not make');
     const { intervalMs, firstRun } = schedule;
     const first = firstRun + Math.max(0, Math.ceil((since - firstRun) / intervalMs)) * intervalMs;
     const changedAt = this.#changedAt.get(id) ?? 0;

@@ -79,6 +79,7 @@ export function configOf(choices: Choices): Config {
     ...{ lease, withoutLease, checkpointInterval, publisherThreads },
     stopTimeout: 8000,
     misfireAfter: 60_000,
+    misfireBacklog: 1000,
     memoryLimit: 1_000_000_000,
   };
 }

@@ -182,8 +182,8 @@ class Simulation {
   #checkBalance(): void {
     const counters = this.#owner()?.tenure.ownerOrNull()?.counters;
     if (!counters) return;
-    const { due, confirmed, returned, superseded, cancelled, inFlight, heldBack } = counters;
-    const settled = confirmed + returned + superseded + cancelled;
+    const { due, confirmed, returned, superseded, skipped, cancelled, inFlight, heldBack } = counters;
+    const settled = confirmed + returned + superseded + skipped + cancelled;
     if (due !== settled + inFlight + heldBack) {
       this.#problems.push(`balance: due ${due}, settled ${settled}, in flight ${inFlight}, held ${heldBack}`);
     }

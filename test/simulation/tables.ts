@@ -1,4 +1,4 @@
-import { JOB_ROW_COLUMNS, SCHEDULE_COLUMNS } from '../../src/database/job-row.ts';
+import { JOB_ROW_COLUMNS, LEAN_COLUMNS, SCHEDULE_COLUMNS } from '../../src/database/job-row.ts';
 import type { SqlResult, SqlRow } from '../../src/database/session.ts';
 import type { Statement } from '../../src/database/statements.ts';
 
@@ -85,7 +85,7 @@ export function execute(tables: Tables, { sql, values }: Statement, context: Con
     const seen = [...instances.values()].filter((row) => (row.seen_at as number) >= limit);
     return select([[seen.length, context.now]]);
   }
-  if (sql.startsWith(`SELECT ${SCHEDULE_COLUMNS.join(', ')}, key_hash FROM \`dalga\` WHERE key_hash IN (`)) {
+  if (sql.startsWith(`SELECT ${LEAN_COLUMNS.join(', ')}, key_hash FROM \`dalga\` WHERE key_hash IN (`)) {
     const wanted = new Set(values.map((value) => hex(value)));
     const found = [...jobs.values()].filter((row) => wanted.has(row.key_hex as string));
     return select(found.map((row) => [...SCHEDULE_COLUMNS, 'key_hash'].map((column) => row[column])));

@@ -1,7 +1,8 @@
 import type { Clock } from '../../clock.ts';
 import { DalgaError } from '../../errors.ts';
+import type { JobRequest } from '../../job/change-row.ts';
 import type { JobKey } from '../../job/job.ts';
-import { checkPut, type ScheduleRequest } from '../../job/plan.ts';
+import { checkPut } from '../../job/plan.ts';
 import type { JobService } from '../job-service.ts';
 import { readBulkJob } from './bulk-job.ts';
 import { type Line, splitLines } from './ndjson.ts';
@@ -28,7 +29,7 @@ export type BulkOptions = {
   readonly answer: (line: string) => void;
 };
 
-type Put = { readonly number: number; readonly key: JobKey; readonly request: ScheduleRequest };
+type Put = { readonly number: number; readonly key: JobKey; readonly request: JobRequest };
 
 /**
  * Stores the jobs of a body in NDJSON as they come. Every valid line is stored, whatever others are; the memory that

@@ -1,13 +1,13 @@
 import { DalgaError } from '../../errors.ts';
+import type { JobRequest } from '../../job/change-row.ts';
 import { JOB_LIMIT, type JobKey, type JobRow, ROUTING_KEY_LIMIT } from '../../job/job.ts';
-import type { ScheduleRequest } from '../../job/plan.ts';
 import { parseObject } from './body.ts';
 import { checkName } from './job-key.ts';
 import { decodeUtf8, intervalOf } from './job-view.ts';
 import { readScheduleObject } from './parameters.ts';
 
 /** A job as a line of NDJSON has it: the members of a JSON body, and `routing_key`, `job` and `anchored`. */
-export type BulkJob = { readonly key: JobKey; readonly request: ScheduleRequest };
+export type BulkJob = { readonly key: JobKey; readonly request: JobRequest };
 
 /** Reads a line. @throws DalgaError that names the member and the rule */
 export function readBulkJob(bytes: Buffer): BulkJob {

@@ -48,7 +48,7 @@ export function planImport(
     if (stored.has(text) || taken.has(text)) continue;
     const since = Math.max(watermark, Math.min(stamp, job.nextRun));
     const schedule = scheduleOf(job, since);
-    if (job.nextRun < watermark && lastAtOrBefore(schedule, stamp) < watermark) behind++;
+    if (job.nextRun < watermark && lastAtOrBefore(schedule, stamp, 0) < watermark) behind++;
     const { hash, routingKey, job: name } = named;
     const row = {
       id: nextId + taken.size,

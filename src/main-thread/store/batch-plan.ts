@@ -1,20 +1,15 @@
 import { DalgaError } from '../../errors.ts';
+import { changeRow, createRow, type JobRequest, type Named, replaceRow } from '../../job/change-row.ts';
 import type { JobKey, JobRow } from '../../job/job.ts';
-import type { ScheduleRequest } from '../../job/plan.ts';
-import { planPost, planPut, withSchedule } from '../../job/plan.ts';
-import { jobBytes } from '../../protocol/job-memory.ts';
+import { rowBytes } from '../../protocol/job-memory.ts';
 import type { JobChange } from '../../protocol/main-scheduler.ts';
 
 /** A job that requests name: its hash, and its bytes in arrays of their own. */
-export type NamedJob = {
-  readonly hash: Uint8Array;
-  readonly routingKey: Uint8Array;
-  readonly job: Uint8Array;
-};
+export type NamedJob = Named;
 
 export type WriteRequest = { readonly named: NamedJob } & (
-  | { readonly op: 'put'; readonly request: ScheduleRequest; readonly onlyCreate: boolean }
-  | { readonly op: 'post'; readonly request: ScheduleRequest }
+  | { readonly op: 'put'; readonly request: JobRequest; readonly onlyCreate: boolean }
+  | { readonly op: 'post'; readonly request: JobRequest }
   | { readonly op: 'delete' }
 );
 
@@ -81,7 +76,7 @@ export function planBatch(requests: readonly WriteRequest[], input: BatchInput):
   const store = (entry: Entry, row: JobRow, created: boolean): WriteAnswer => {
     if (created) {
       input.admit?.(row, added);
-      added += jobBytes(row.job.length);
+      added += rowBytes(row);
       nextId++;
     }
     entry.current = row;
@@ -96,16 +91,15 @@ export function planBatch(requests: readonly WriteRequest[], input: BatchInput):
         if (current !== null && request.onlyCreate) {
           throw new DalgaError('precondition_failed', 'the job exists already (If-None-Match: *)');
         }
-        const schedule = planPut(current?.schedule, request.request, input.stamp);
-        if (current !== null) return store(entry, withSchedule(current, schedule, input.stamp), false);
-        const { routingKey, job } = entry.named;
-        const fresh = { id: nextId, version: 1, since: input.stamp, enabled: true };
-        return store(entry, { ...fresh, routingKey, job, schedule }, true);
+        const { named } = entry;
+        if (current !== null) {
+          return store(entry, replaceRow(current, named.hash, request.request, input.stamp), false);
+        }
+        return store(entry, createRow(named, request.request, input.stamp, nextId), true);
       }
       case 'post': {
         if (current === null) return { result: 'absent' };
-        const schedule = planPost(current.schedule, request.request, input.stamp);
-        return store(entry, withSchedule(current, schedule, input.stamp), false);
+        return store(entry, changeRow(current, entry.named.hash, request.request, input.stamp), false);
       }
       case 'delete':
         if (current === null) return { result: 'absent' };

@@ -14,7 +14,7 @@ export type Waiting = {
 };
 
 /** A transaction stays well below MySQL's smallest usual max_allowed_packet (4 MiB): bytes go as two hex digits. */
-const BATCH_BYTES = 1_500_000;
+export const BATCH_BYTES = 1_500_000;
 
 /** What a row takes in a statement beside the bytes of its key. */
 const ROW_BYTES = 100;
@@ -30,6 +30,16 @@ const LONGEST_WAIT = 2_000;
 
 /** The same for those of a bulk load, whose client has time, ms. */
 const LONGEST_BULK_WAIT = 10_000;
+
+/** What a request may add to a statement. A stored payload that it leaves alone is written again with the row. */
+function requestBytes(write: WriteRequest): number {
+  const { named } = write;
+  const bytes = named.routingKey.length + named.job.length + ROW_BYTES;
+  if (write.op === 'delete') return bytes;
+  const { payload, message, exclude } = write.request;
+  const texts = (message ?? exclude) === undefined ? 0 : JSON.stringify([message, exclude]).length;
+  return bytes + texts + (payload?.length ?? 0);
+}
 
 /**
  * The requests that wait for a transaction, in the order in which they came. Those of bulk loads wait apart: single
@@ -103,8 +113,7 @@ export class RequestQueue {
     let count = 0;
     let bytes = 0;
     while (count < waiting.length && count < this.#limit) {
-      const { named } = waiting[count]!.request;
-      bytes += named.routingKey.length + named.job.length + ROW_BYTES;
+      bytes += requestBytes(waiting[count]!.request);
       if (count > 0 && bytes > BATCH_BYTES) break;
       count++;
     }

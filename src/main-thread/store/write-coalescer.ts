@@ -1,17 +1,17 @@
 import type { Clock, Timers } from '../../clock.ts';
 import { systemTimers } from '../../clock.ts';
-import { decodeScheduleRow } from '../../database/job-row.ts';
+import { decodeScheduleRow, PAYLOAD_COLUMN } from '../../database/job-row.ts';
 import { isServerWide } from '../../database/sql-errors.ts';
 import { type JobStatements, jobStatements } from '../../database/statements.ts';
 import { DalgaError } from '../../errors.ts';
+import type { JobRequest } from '../../job/change-row.ts';
 import type { SettledJob } from '../../job/job.ts';
 import { hashJobKey, type JobKey, type JobRow } from '../../job/job.ts';
-import type { ScheduleRequest } from '../../job/plan.ts';
 import type { JobChange } from '../../protocol/main-scheduler.ts';
 import { type BatchPlan, keyText, nameJob, planBatch, type WriteAnswer } from './batch-plan.ts';
 import type { Decision, OwnerSession, StoreLog, Transaction } from './owner-session.ts';
 import { Fenced, isUncertain } from './owner-session.ts';
-import { RequestQueue, type Waiting } from './request-queue.ts';
+import { BATCH_BYTES, RequestQueue, type Waiting } from './request-queue.ts';
 import { isUnavailable, outcomeUnknown, refusal, stopping, unexpected } from './request-refusals.ts';
 import { SettledDeletion } from './settled-deletion.ts';
 import { SettledJobs } from './settled-jobs.ts';
@@ -39,21 +39,24 @@ export type CoalescerOptions = {
   readonly onBatch?: (requests: number) => void;
 };
 
+/** The stored rows of a batch are too many bytes to be written again in one transaction. */
+class BatchTooLarge extends Error {}
+
 /** Each promise rejects with a DalgaError of the catalogue; then nothing was written, but for outcome_unknown. */
 export type WriteCoalescer = {
   put(
     key: JobKey,
-    request: ScheduleRequest,
+    request: JobRequest,
     options: { onlyCreate: boolean },
   ): Promise<{ readonly created: boolean; readonly row: JobRow }>;
   /** Null when there is no such job. */
-  post(key: JobKey, request: ScheduleRequest): Promise<JobRow | null>;
+  post(key: JobKey, request: JobRequest): Promise<JobRow | null>;
   /**
    * Writes for many jobs, as `put`. What is refused is told for each; single requests go before, so that it may take
    * its time.
    */
   putAll(
-    puts: readonly { readonly key: JobKey; readonly request: ScheduleRequest }[],
+    puts: readonly { readonly key: JobKey; readonly request: JobRequest }[],
   ): Promise<readonly ('created' | 'stored' | DalgaError)[]>;
   /** The number of changes to wait for (0: none), null when there is no such job. */
   delete(key: JobKey): Promise<number | null>;
@@ -96,13 +99,13 @@ class Coalescer implements WriteCoalescer {
     this.#deletion = new SettledDeletion(options, this.#statements, this.#settled);
   }
 
-  async put(key: JobKey, request: ScheduleRequest, { onlyCreate }: { onlyCreate: boolean }) {
+  async put(key: JobKey, request: JobRequest, { onlyCreate }: { onlyCreate: boolean }) {
     const { answer } = await this.#enqueue(key, (named) => ({ op: 'put', named, request, onlyCreate }));
     if (answer.result !== 'stored') throw unexpected();
     return { created: answer.created, row: answer.row };
   }
 
-  async putAll(puts: readonly { readonly key: JobKey; readonly request: ScheduleRequest }[]) {
+  async putAll(puts: readonly { readonly key: JobKey; readonly request: JobRequest }[]) {
     if (this.#stopping) return puts.map(() => stopping());
     const outcomes = this.#queue.addBulk(
       puts.map(({ key, request }) => ({
@@ -120,7 +123,7 @@ class Coalescer implements WriteCoalescer {
     });
   }
 
-  async post(key: JobKey, request: ScheduleRequest): Promise<JobRow | null> {
+  async post(key: JobKey, request: JobRequest): Promise<JobRow | null> {
     const { answer } = await this.#enqueue(key, (named) => ({ op: 'post', named, request }));
     return answer.result === 'stored' ? answer.row : null;
   }
@@ -219,10 +222,10 @@ class Coalescer implements WriteCoalescer {
     const named = new Map(requests.map(({ named }) => [keyText(named.hash), named]));
     const stored = new Map<string, JobRow>();
     if (named.size > 0) {
-      const { rows } = await transaction.run(
-        this.#statements.find([...named.values()].map(({ hash }) => hash)),
-      );
-      for (const row of rows) {
+      for (const row of await this.#find(
+        [...named.values()].map(({ hash }) => hash),
+        transaction,
+      )) {
         const text = keyText(row.at(-1) as Buffer);
         stored.set(text, decodeScheduleRow(row, named.get(text)!));
       }
@@ -234,6 +237,19 @@ class Coalescer implements WriteCoalescer {
       isSettled: (id, version) => this.#settled.has(id, version),
       admit: this.#options.admit,
     });
+  }
+
+  /** The stored rows; a batch of many large ones is split, as one that MySQL refuses. */
+  async #find(hashes: readonly Uint8Array[], transaction: Transaction): Promise<readonly unknown[][]> {
+    const { rows } = await transaction.run(this.#statements.findLean(hashes));
+    const sizes = rows.map((row) => row[PAYLOAD_COLUMN] as number | null);
+    const total = sizes.reduce<number>((sum, size) => sum + (size ?? 0), 0);
+    if (total > BATCH_BYTES && hashes.length > 1) throw new BatchTooLarge();
+    const ids = rows.filter((_, index) => sizes[index] !== null).map(([id]) => id as number);
+    if (ids.length === 0) return rows as unknown[][];
+    const found = await transaction.run(this.#statements.payloads(ids));
+    const payloads = new Map(found.rows.map(([id, payload]) => [id, payload]));
+    return rows.map((row) => row.with(PAYLOAD_COLUMN, payloads.get(row[0]) ?? null));
   }
 
   async #write(plan: BatchPlan, stamp: number, transaction: Transaction): Promise<Decision<void>> {

@@ -5,16 +5,17 @@ import type { FastifyInstance } from 'fastify';
 import type { Test } from 'tap';
 import type { HttpLimits } from '../../../src/config.ts';
 import { DalgaError } from '../../../src/errors.ts';
-import type { JobKey, JobRow } from '../../../src/job/job.ts';
+import { changeRow, createRow, type JobRequest, replaceRow } from '../../../src/job/change-row.ts';
+import { hashJobKey, type JobKey, type JobRow } from '../../../src/job/job.ts';
 import { nextRun } from '../../../src/job/next-run.ts';
-import { planPost, planPut, type ScheduleRequest, withSchedule } from '../../../src/job/plan.ts';
 import { type AppOptions, createApp } from '../../../src/main-thread/http/app.ts';
 import type { JobService, JobView } from '../../../src/main-thread/job-service.ts';
+import { nameJob } from '../../../src/main-thread/store/batch-plan.ts';
 
 /** 2014-11-11T22:10:40.900Z, so that an interval of 60 gives the README's next_run, with ms to cut. */
 export const NOW = Date.UTC(2014, 10, 11, 22, 10, 40, 900);
 
-type Call = { method: string; key: JobKey; request?: ScheduleRequest; onlyCreate?: boolean };
+type Call = { method: string; key: JobKey; request?: JobRequest; onlyCreate?: boolean };
 
 /** Jobs in memory, and a record of what was asked for. */
 export class FakeJobs implements JobService {
@@ -26,25 +27,20 @@ export class FakeJobs implements JobService {
   readonly faults = new Map<string, DalgaError>();
   now = NOW;
 
-  async put(key: JobKey, request: ScheduleRequest, { onlyCreate }: { onlyCreate: boolean }) {
+  async put(key: JobKey, request: JobRequest, { onlyCreate }: { onlyCreate: boolean }) {
     this.#record({ method: 'put', key, request, onlyCreate });
     const stored = this.rows.get(JSON.stringify(key));
     if (stored !== undefined && onlyCreate) throw new DalgaError('precondition_failed', 'the job exists');
-    const schedule = planPut(stored?.schedule, request, this.now);
-    const row: JobRow = {
-      id: 1,
-      version: 1,
-      since: this.now,
-      enabled: true,
-      routingKey: new TextEncoder().encode(key.routingKey),
-      job: new TextEncoder().encode(key.job),
-      schedule,
-    };
+    const named = nameJob(key, hashJobKey(key));
+    const row =
+      stored === undefined
+        ? createRow(named, request, this.now, 1)
+        : replaceRow(stored, named.hash, request, this.now);
     this.rows.set(JSON.stringify(key), row);
     return { created: stored === undefined, view: this.#view(row) };
   }
 
-  async putAll(puts: readonly { key: JobKey; request: ScheduleRequest }[]) {
+  async putAll(puts: readonly { key: JobKey; request: JobRequest }[]) {
     if (this.failure !== undefined) throw this.failure;
     const outcomes: ('created' | 'stored' | DalgaError)[] = [];
     for (const { key, request } of puts) {
@@ -67,11 +63,11 @@ export class FakeJobs implements JobService {
     return row === undefined ? null : this.#view(row);
   }
 
-  async post(key: JobKey, request: ScheduleRequest): Promise<JobView | null> {
+  async post(key: JobKey, request: JobRequest): Promise<JobView | null> {
     this.#record({ method: 'post', key, request });
     const stored = this.rows.get(JSON.stringify(key));
     if (stored === undefined) return null;
-    const row = withSchedule(stored, planPost(stored.schedule, request, this.now), this.now);
+    const row = changeRow(stored, hashJobKey(key), request, this.now);
     this.rows.set(JSON.stringify(key), row);
     return this.#view(row);
   }
