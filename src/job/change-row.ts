@@ -23,6 +23,8 @@ export type JobRequest = ScheduleRequest & {
   readonly tags?: readonly string[] | null | undefined;
   readonly payload?: Uint8Array | null | undefined;
   readonly message?: MessageRequest | undefined;
+  /** W3C trace context of the request. It goes with a change, and is none by itself. */
+  readonly traceparent?: string | undefined;
 };
 
 /** The name of a job that may not be there yet. */
@@ -34,7 +36,8 @@ export function createRow(named: Named, request: JobRequest, stamp: number, id: 
   const schedule = planPut(undefined, request, stamp, { id, hash });
   const enabled = request.enabled ?? true;
   const row = { id, version: 1, since: stamp, enabled, routingKey, job, schedule };
-  return { ...row, ...definitionAfter({}, request) };
+  const definition = definitionAfter({}, request);
+  return { ...row, ...definition, ...traced(definition.message, request) };
 }
 
 /**
@@ -66,23 +69,35 @@ type Definition = Pick<JobRow, 'message' | 'payload' | 'tags' | 'note'>;
 function change(
   stored: JobRow,
   changed: Definition & { readonly schedule: Schedule; readonly anew: boolean },
-  { enabled = stored.enabled }: JobRequest,
+  request: JobRequest,
   stamp: number,
 ): JobRow {
+  const { enabled = stored.enabled } = request;
   const { anew, ...definition } = changed;
   const toggled = enabled !== stored.enabled;
   const isEqual =
     changed.schedule === stored.schedule &&
     !toggled &&
     changed.note === stored.note &&
-    isSame(changed.message, stored.message) &&
+    isSame(changed.message, untraced(stored.message)) &&
     isSame(changed.tags, stored.tags) &&
     haveSameBytes(changed.payload, stored.payload);
   if (isEqual) return stored;
   const { id, routingKey, job } = stored;
   const schedule = toggled && !anew ? toggle(stored, enabled, changed.schedule, stamp) : changed.schedule;
   const since = toggled || anew ? stamp : stored.since;
-  return { id, version: stored.version + 1, since, enabled, routingKey, job, ...definition, schedule };
+  const row = { id, version: stored.version + 1, since, enabled, routingKey, job, ...definition, schedule };
+  return { ...row, ...traced(definition.message, request) };
+}
+
+function traced(message: MessageOptions | undefined, { traceparent }: JobRequest): Pick<JobRow, 'message'> {
+  return traceparent === undefined ? {} : { message: { ...message, traceparent } };
+}
+
+function untraced(message: MessageOptions | undefined): MessageOptions | undefined {
+  if (message?.traceparent === undefined) return message;
+  const { traceparent: _old, ...rest } = message;
+  return Object.keys(rest).length === 0 ? undefined : rest;
 }
 
 /**
@@ -115,8 +130,9 @@ function messageAfter(
   stored: MessageOptions | undefined,
   request: MessageRequest | undefined,
 ): MessageOptions | undefined {
-  if (request === undefined) return stored;
-  const message: Record<string, unknown> = { ...stored };
+  const before = untraced(stored);
+  if (request === undefined) return before;
+  const message: Record<string, unknown> = { ...before };
   for (const [name, value] of Object.entries(request)) {
     if (value === null) delete message[name];
     else if (value !== undefined) message[name] = value === 'none' && name === 'expiration' ? null : value;

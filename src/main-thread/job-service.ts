@@ -1,5 +1,6 @@
 import type { DalgaError } from '../errors.ts';
 import type { JobRequest } from '../job/change-row.ts';
+import type { IfMatch } from '../job/entity-tag.ts';
 import type { JobKey, JobRow } from '../job/job.ts';
 
 /** A job as the API shows it. */
@@ -11,7 +12,11 @@ export type JobView = { readonly row: JobRow; readonly nextRun: number | null };
  */
 export type JobService = {
   /** Creates or replaces. `onlyCreate`: rejects with precondition_failed when the job exists. */
-  put(key: JobKey, request: JobRequest, options: { onlyCreate: boolean }): Promise<PutResult>;
+  put(
+    key: JobKey,
+    request: JobRequest,
+    conditions: { readonly onlyCreate: boolean; readonly ifMatch?: IfMatch },
+  ): Promise<PutResult>;
   /** `put` for many jobs, each with its outcome. Rejects when this instance takes no writes now. */
   putAll(
     puts: readonly { readonly key: JobKey; readonly request: JobRequest }[],
@@ -20,9 +25,9 @@ export type JobService = {
   all(): AsyncIterable<readonly JobRow[]>;
   get(key: JobKey): Promise<JobView | null>;
   /** Null when there is no such job. */
-  post(key: JobKey, request: JobRequest): Promise<JobView | null>;
+  post(key: JobKey, request: JobRequest, ifMatch?: IfMatch): Promise<JobView | null>;
   /** False when there is no such job. */
-  delete(key: JobKey): Promise<boolean>;
+  delete(key: JobKey, ifMatch?: IfMatch): Promise<boolean>;
 };
 
 export type PutResult = { readonly created: boolean; readonly view: JobView };

@@ -22,8 +22,10 @@ export type JobsOptions = {
 export function createJobs({ clock, reader, owner, ownerOrNull }: JobsOptions): JobService {
   const view = (row: JobRow): JobView => ({ row, nextRun: nextRun(row, clock.now()) });
   return {
-    async put(key, request, options) {
-      const { created, row } = await owner().coalescer.put(key, request, options);
+    async put(key, request, conditions) {
+      const current = owner();
+      const { created, row, number } = await current.coalescer.put(key, request, conditions);
+      await acknowledgedWhenPaused(current, row, number);
       return { created, view: view(row) };
     },
     async putAll(puts) {
@@ -40,19 +42,27 @@ export function createJobs({ clock, reader, owner, ownerOrNull }: JobsOptions): 
       if (row === null || ownerOrNull()?.coalescer.isSettled(row.id, row.version)) return null;
       return view(row);
     },
-    async post(key, request) {
-      const row = await owner().coalescer.post(key, request);
-      return row === null ? null : view(row);
-    },
-    async delete(key) {
+    async post(key, request, ifMatch) {
       const current = owner();
-      const number = await current.coalescer.delete(key);
+      const changed = await current.coalescer.post(key, request, ifMatch);
+      if (changed === null) return null;
+      await acknowledgedWhenPaused(current, changed.row, changed.number);
+      return view(changed.row);
+    },
+    async delete(key, ifMatch) {
+      const current = owner();
+      const number = await current.coalescer.delete(key, ifMatch);
       if (number === null) return false;
       // Later only what a publisher already had can arrive.
       if (number > 0) await current.acknowledged(number, ACKNOWLEDGE_TIMEOUT);
       return true;
     },
   };
+}
+
+/** Later only what a publisher already had can arrive. @param number 0 when nothing changed */
+async function acknowledgedWhenPaused(owner: Owner, row: JobRow, number: number): Promise<void> {
+  if (!row.enabled && number > 0) await owner.acknowledged(number, ACKNOWLEDGE_TIMEOUT);
 }
 
 /** What a write is answered while this instance cannot take it. */

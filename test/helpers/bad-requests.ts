@@ -13,8 +13,8 @@ const ROUTES = [
   '/docs/static/',
   '/docs/json',
 ];
-const METHODS = ['GET', 'HEAD', 'PUT', 'POST', 'DELETE'];
-const OTHER_METHODS = ['PATCH', 'OPTIONS', 'TRACE', 'PROPFIND', 'BREW', 'get', 'M-SEARCH', 'QUERY', ''];
+const METHODS = ['GET', 'HEAD', 'PUT', 'POST', 'PATCH', 'DELETE'];
+const OTHER_METHODS = ['OPTIONS', 'TRACE', 'PROPFIND', 'BREW', 'get', 'M-SEARCH', 'QUERY', ''];
 const TYPES = [
   'application/json',
   'application/x-www-form-urlencoded',

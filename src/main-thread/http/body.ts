@@ -17,7 +17,9 @@ export function addBodyParsers(app: FastifyInstance): void {
       async (request: FastifyRequest, body: Buffer) => (body.length === 0 ? undefined : parse(request, body)),
     );
   };
-  add('application/json', (request, bytes) => unencoded(request, { kind: 'json', bytes }));
+  for (const type of ['application/json', 'application/merge-patch+json']) {
+    add(type, (request, bytes) => unencoded(request, { kind: 'json', bytes }));
+  }
   add('application/x-www-form-urlencoded', (request, bytes) => {
     // What curl -d says of whatever it sends. No parameter's name begins so.
     if (looksLikeJson(bytes)) throw unsupportedMediaType(`the Content-Type is that of a form, ${JSON_HINT}`);

@@ -3,8 +3,8 @@ import type { JobRequest } from '../../job/change-row.ts';
 import { JOB_LIMIT, type JobKey, type JobRow, ROUTING_KEY_LIMIT } from '../../job/job.ts';
 import { parseObject } from './body.ts';
 import { checkName } from './job-key.ts';
-import { decodeUtf8, intervalOf } from './job-view.ts';
-import { readScheduleObject } from './parameters.ts';
+import { decodeUtf8, describeOptions, intervalOf } from './job-view.ts';
+import { readParameterObject } from './parameters.ts';
 
 /** A job as a line of NDJSON has it: the members of a JSON body, and `routing_key`, `job` and `anchored`. */
 export type BulkJob = { readonly key: JobKey; readonly request: JobRequest };
@@ -19,7 +19,7 @@ export function readBulkJob(bytes: Buffer): BulkJob {
     routingKey: checkMember('routing_key', routing_key, ROUTING_KEY_LIMIT),
     job: checkMember('job', job, JOB_LIMIT),
   };
-  const request = readScheduleObject('beside routing_key, job and anchored a line', parameters);
+  const request = readParameterObject('beside routing_key, job and anchored a line', parameters);
   if (anchored === undefined || anchored === true) return { key, request };
   if (anchored !== false) throw invalid('anchored', 'must be true or false');
   if (request.firstRun === undefined)
@@ -27,16 +27,19 @@ export function readBulkJob(bytes: Buffer): BulkJob {
   return { key, request: { ...request, anchored } };
 }
 
-/** The line of which an import makes the same job. */
-export function formatBulkJob({ routingKey, job, schedule }: JobRow): string {
+/** The line of which an import makes the same job: the runs that max_runs has left count from then on. */
+export function formatBulkJob(row: JobRow): string {
+  const { routingKey, job, schedule } = row;
   return JSON.stringify({
     routing_key: decodeUtf8(routingKey),
     job: decodeUtf8(job),
-    interval: schedule.intervalMs === null ? undefined : intervalOf(schedule),
-    first_run: new Date(schedule.firstRun).toISOString(),
     // JSON.stringify leaves out what is undefined.
+    interval: intervalOf(schedule) ?? undefined,
+    first_run: new Date(schedule.firstRun).toISOString(),
     one_off: schedule.kind === 'one_off' ? true : undefined,
     anchored: schedule.anchored ? undefined : false,
+    ...describeOptions(row),
+    max_runs: schedule.rules?.runsLeft ?? schedule.rules?.maxRuns,
   });
 }
 

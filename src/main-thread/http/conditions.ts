@@ -1,29 +1,51 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { DalgaError } from '../../errors.ts';
+import type { IfMatch } from '../../job/entity-tag.ts';
+
+export type Conditions = {
+  /** A PUT that finds the job is refused. */
+  readonly onlyCreate: boolean;
+  /** A change of a job that is none of these is refused. */
+  readonly ifMatch: IfMatch;
+};
+
+/** `"..."`, or with W/ before it; several with commas in between (RFC 9110, section 8.8.3). */
+const TAGS = /^\s*(?:W\/)?"[\x21\x23-\x7e\x80-\xff]*"(?:\s*,\s*(?:W\/)?"[\x21\x23-\x7e\x80-\xff]*")*\s*$/;
 
 /**
- * The conditions of RFC 9110, section 13. Jobs have no entity tags nor times of change, so `If-None-Match: *` of a
- * PUT is the only one that can be judged. Another one is refused: whoever sends it believes that it protects from
- * a change in between. A GET ignores those that only save a transfer.
+ * The conditions of RFC 9110, section 13. Jobs have no times of change, and only PUT knows `If-None-Match: *`. What
+ * cannot be judged is refused: whoever sends it believes that it protects from a change in between. A GET ignores
+ * If-None-Match, which would only save a transfer: what it answers moves by itself.
  *
- * @returns whether a PUT may only create
  * @throws DalgaError invalid_parameter, naming the header
  */
 export function readConditions(
-  method: 'PUT' | 'GET' | 'POST' | 'DELETE',
+  method: 'PUT' | 'GET' | 'POST' | 'PATCH' | 'DELETE',
   headers: IncomingHttpHeaders,
-): boolean {
-  if (headers['if-match'] !== undefined) throw invalid('If-Match', NO_TAGS);
-  if (headers['if-unmodified-since'] !== undefined) throw invalid('If-Unmodified-Since', NO_TAGS);
+): Conditions {
+  if (headers['if-unmodified-since'] !== undefined) {
+    throw invalid(
+      'If-Unmodified-Since',
+      'cannot be judged, since jobs have no times of change: nothing was done',
+    );
+  }
+  const ifMatch = readIfMatch(headers['if-match']);
   const noneMatch = headers['if-none-match'];
-  if (noneMatch === undefined || method === 'GET') return false;
+  if (noneMatch === undefined || method === 'GET') return { onlyCreate: false, ifMatch };
   if (method !== 'PUT') throw invalid('If-None-Match', 'is taken by PUT alone');
-  if (noneMatch.trim() !== '*')
+  if (noneMatch.trim() !== '*') {
     throw invalid('If-None-Match', 'must be *: PUT then creates, and never replaces');
-  return true;
+  }
+  return { onlyCreate: true, ifMatch };
 }
 
-const NO_TAGS = 'cannot be judged, since jobs have no entity tags: nothing was done';
+/** Weak tags are none of those that match. */
+function readIfMatch(value: string | undefined): IfMatch {
+  if (value === undefined) return null;
+  if (value.trim() === '*') return '*';
+  if (!TAGS.test(value)) throw invalid('If-Match', 'must be * or entity tags as ETag has them, in quotes');
+  return value.split(',').map((tag) => tag.trim());
+}
 
 function invalid(header: string, rule: string): DalgaError {
   return new DalgaError('invalid_parameter', `${header} ${rule}`, { parameter: header });

@@ -1,23 +1,91 @@
 import { DalgaError } from '../../errors.ts';
+import type { JobRequest, MessageRequest } from '../../job/change-row.ts';
+import { checkHeaders } from '../../job/headers.ts';
 import { parseIntervalJson, parseIntervalText } from '../../job/interval.ts';
-import type { ScheduleRequest } from '../../job/plan.ts';
-import { parseTime } from '../../job/rfc3339.ts';
+import { INTERVAL_LIMIT } from '../../job/job.ts';
 import { nearest } from '../../nearest.ts';
 import { type Body, duplicateParameter, forEachBodyParameter } from './body.ts';
+import * as types from './parameter-types.ts';
 import { forEachPair, shorten } from './request-target.ts';
 
-const NAMES = ['interval', 'first_run', 'one_off', 'immediate'] as const;
+/** Bytes: AMQP's shortstr. */
+const SHORT_STRING = 255;
+const TAGS_LIMIT = 32;
+const EXCLUDE_LIMIT = 100;
+/** Bytes. */
+const PAYLOAD_LIMIT = 1 << 20;
 
-type Name = (typeof NAMES)[number];
+const shortString = types.string(SHORT_STRING);
+const TAG = { match: /^[^\s,\p{Cc}]+$/u, rule: '1 to 64 bytes each, without white space and commas' };
+
+/** AMQP's own names, for a job that gives its messages something of its own. */
+const MESSAGE = {
+  content_type: ['contentType', shortString],
+  headers: ['headers', types.json(checkHeaders)],
+  priority: ['priority', types.integer(0, 255)],
+  expiration: ['expiration', types.durationOrNone],
+  exchange: ['exchange', shortString],
+  correlation_id: ['correlationId', shortString],
+  reply_to: ['replyTo', replyTo()],
+  type: ['type', shortString],
+} as const satisfies Readonly<Record<string, readonly [keyof MessageRequest, types.ParameterType<unknown>]>>;
+
+/** Those that a request has as they are. */
+const PLAIN = {
+  interval: [
+    'interval',
+    {
+      text: (_name, text) => parseIntervalText(text),
+      json: (_name, value) => parseIntervalJson(value),
+    } satisfies types.ParameterType<unknown>,
+  ],
+  cron: ['cron', types.string(256)],
+  first_run: ['firstRun', types.time],
+  last_run: ['lastRun', types.time],
+  max_runs: ['maxRuns', types.integer(1, INTERVAL_LIMIT)],
+  one_off: ['oneOff', types.boolean],
+  immediate: ['immediate', types.boolean],
+  location: ['location', types.string(64)],
+  gap: ['gap', types.choice('skip', 'run')],
+  overlap: ['overlap', types.choice('first', 'both')],
+  exclude: ['exclude', types.list(';', EXCLUDE_LIMIT, types.string(256))],
+  jitter: ['jitter', types.duration],
+  phase: ['phase', types.choice('spread')],
+  misfire: ['misfire', types.choice('once', 'skip', 'all')],
+  misfire_age: ['misfireAge', types.duration],
+  not_before: ['notBefore', types.time],
+  shift: ['shift', types.integer(-INTERVAL_LIMIT, INTERVAL_LIMIT)],
+  enabled: ['enabled', types.boolean],
+  note: ['note', types.string(1000)],
+  tags: ['tags', types.list(',', TAGS_LIMIT, types.string(64, TAG))],
+} as const satisfies Readonly<Record<string, readonly [keyof JobRequest, types.ParameterType<unknown>]>>;
+
+/** Read together: the one says how the other is written. */
+const PAYLOAD = { payload: types.string(PAYLOAD_LIMIT * 2), payload_encoding: types.choice('base64') };
+
+type Name = keyof typeof PLAIN | keyof typeof MESSAGE | keyof typeof PAYLOAD;
+
+export const PARAMETER_NAMES = [
+  ...Object.keys(PLAIN),
+  ...Object.keys(PAYLOAD),
+  ...Object.keys(MESSAGE),
+] as readonly Name[];
+
+/** JSON's null takes away what is stored; these are always there, or say what to do now. */
+const NEVER_NULL: ReadonlySet<Name> = new Set([
+  ...(['interval', 'cron', 'first_run', 'one_off', 'immediate', 'phase', 'not_before', 'shift'] as const),
+  ...(['enabled', 'payload_encoding'] as const),
+]);
 
 /** The names as clients may spell them; those with a hyphen are the original's. */
 const SPELLINGS = new Map<string, Name>([
-  ...NAMES.map((name) => [name, name] as const),
+  ...PARAMETER_NAMES.map((name) => [name, name] as const),
   ['first-run', 'first_run'],
   ['one-off', 'one_off'],
 ]);
 
-type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+/** What has been read so far, by the parameters' names. */
+type Values = Map<Name, unknown>;
 
 /**
  * Reads the parameters of a PUT or POST from the query string and the body together. Text (of a query string or
@@ -25,24 +93,21 @@ type Mutable<T> = { -readonly [K in keyof T]: T[K] };
  *
  * @throws DalgaError that names the parameter and the rule
  */
-export function readSchedule(method: string, query: string, body: Body | undefined): ScheduleRequest {
-  const request: Mutable<ScheduleRequest> = {};
-  forEachPair(query, (name, value) => takeText(request, known(method, name), value));
+export function readParameters(method: string, query: string, body: Body | undefined): JobRequest {
+  const values: Values = new Map();
+  forEachPair(query, (name, value) => takeText(values, known(method, name), value));
   if (body !== undefined) {
     const take = body.kind === 'json' ? takeJson : takeText;
-    forEachBodyParameter(body, (name, value) => take(request, known(method, name), value));
+    forEachBodyParameter(body, (name, value) => take(values, known(method, name), value));
   }
-  return request;
+  return requestOf(values);
 }
 
 /** Reads the parameters from the members of a JSON object. @throws DalgaError */
-export function readScheduleObject(
-  taker: string,
-  members: Readonly<Record<string, unknown>>,
-): ScheduleRequest {
-  const request: Mutable<ScheduleRequest> = {};
-  for (const [name, value] of Object.entries(members)) takeJson(request, known(taker, name), value);
-  return request;
+export function readParameterObject(taker: string, members: Readonly<Record<string, unknown>>): JobRequest {
+  const values: Values = new Map();
+  for (const [name, value] of Object.entries(members)) takeJson(values, known(taker, name), value);
+  return requestOf(values);
 }
 
 /** Refuses every parameter: for GET and DELETE. @throws DalgaError */
@@ -54,40 +119,75 @@ export function refuseParameters(method: string, query: string, body: Body | und
   if (body !== undefined) forEachBodyParameter(body, refuse);
 }
 
-function takeText(request: Mutable<ScheduleRequest>, name: Name, value: unknown): void {
-  const text = value as string;
-  switch (name) {
-    case 'interval':
-      request.interval = once(name, request.interval, parseIntervalText(text));
-      break;
-    case 'first_run':
-      request.firstRun = once(name, request.firstRun, parseTime('first_run', text));
-      break;
-    case 'one_off':
-      request.oneOff = once(name, request.oneOff, parseBoolean(name, text));
-      break;
-    case 'immediate':
-      request.immediate = once(name, request.immediate, parseBoolean(name, text));
-      break;
-  }
+function takeText(values: Values, name: Name, value: unknown): void {
+  put(values, name, typeOf(name).text(name, value as string));
 }
 
-function takeJson(request: Mutable<ScheduleRequest>, name: Name, value: unknown): void {
-  switch (name) {
-    case 'interval':
-      request.interval = once(name, request.interval, parseIntervalJson(value));
-      break;
-    case 'first_run':
-      if (typeof value !== 'string') throw invalid(name, 'must be a string with an RFC 3339 time');
-      request.firstRun = once(name, request.firstRun, parseTime('first_run', value));
-      break;
-    case 'one_off':
-      request.oneOff = once(name, request.oneOff, checkBoolean(name, value));
-      break;
-    case 'immediate':
-      request.immediate = once(name, request.immediate, checkBoolean(name, value));
-      break;
+function takeJson(values: Values, name: Name, value: unknown): void {
+  const taken = value === null && !NEVER_NULL.has(name) ? null : typeOf(name).json(name, value);
+  put(values, name, taken);
+}
+
+/** A parameter may be given once: under either spelling, in whatever place. */
+function put(values: Values, name: Name, value: unknown): void {
+  if (values.has(name)) throw duplicateParameter(name);
+  values.set(name, value);
+}
+
+function typeOf(name: Name): types.ParameterType<unknown> {
+  if (name in PLAIN) return PLAIN[name as keyof typeof PLAIN][1];
+  if (name in MESSAGE) return MESSAGE[name as keyof typeof MESSAGE][1];
+  return PAYLOAD[name as keyof typeof PAYLOAD];
+}
+
+function requestOf(values: Values): JobRequest {
+  const request: Record<string, unknown> = {};
+  let message: Record<string, unknown> | undefined;
+  for (const [name, value] of values) {
+    if (name in PLAIN) request[PLAIN[name as keyof typeof PLAIN][0]] = value;
+    else if (name in MESSAGE) {
+      message ??= {};
+      message[MESSAGE[name as keyof typeof MESSAGE][0]] = value;
+    }
   }
+  if (message !== undefined) request.message = message;
+  const payload = payloadOf(values);
+  if (payload !== undefined) request.payload = payload;
+  if (Array.isArray(request.tags)) request.tags = [...new Set(request.tags as string[])].sort();
+  return request;
+}
+
+function payloadOf(values: Values): Uint8Array | null | undefined {
+  const payload = values.get('payload') as string | null | undefined;
+  const encoded = values.has('payload_encoding');
+  if (payload === undefined || payload === null) {
+    if (encoded) throw types.invalid('payload_encoding', 'says how payload is written, and goes with it');
+    return payload;
+  }
+  if (encoded && !/^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/.test(payload)) {
+    throw types.invalid('payload', 'is not base64 (RFC 4648, section 4, with padding)');
+  }
+  // An array of its own, since it is posted.
+  const bytes = new Uint8Array(Buffer.from(payload, encoded ? 'base64' : 'utf8'));
+  if (bytes.length <= PAYLOAD_LIMIT) return bytes;
+  throw types.invalid('payload', `has ${bytes.length} bytes: at most ${PAYLOAD_LIMIT}`);
+}
+
+function replyTo(): types.ParameterType<string> {
+  const check = (name: string, text: string): string => {
+    // The broker closes the channel of a message that names it where nobody consumes from it.
+    if (text.startsWith('amq.rabbitmq.reply-to')) {
+      throw types.invalid(
+        name,
+        'must not be amq.rabbitmq.reply-to, which is only for those who consume from it',
+      );
+    }
+    return text;
+  };
+  return {
+    text: (name, text) => check(name, shortString.text(name, text)),
+    json: (name, value) => check(name, shortString.json(name, value)),
+  };
 }
 
 function known(method: string, spelling: string): Name {
@@ -95,32 +195,11 @@ function known(method: string, spelling: string): Name {
   if (name !== undefined) return name;
   // Short before it is compared: what a client sent may be as long as its whole body.
   const meant = nearest(shorten(spelling).toLowerCase(), [...SPELLINGS.keys()]);
-  const hint = meant === undefined ? '' : `did you mean ${meant}? `;
-  throw unknownParameter(spelling, `${hint}${method} takes ${NAMES.join(', ')}`);
-}
-
-/** The new value, unless one was given before: under either spelling, in whatever place. */
-function once<T>(name: Name, before: T | undefined, value: T): T {
-  if (before !== undefined) throw duplicateParameter(name);
-  return value;
-}
-
-function parseBoolean(name: Name, text: string): boolean {
-  if (text === 'true' || text === '1') return true;
-  if (text === 'false' || text === '0') return false;
-  throw invalid(name, 'must be true or false (or 1 or 0)');
-}
-
-function checkBoolean(name: Name, value: unknown): boolean {
-  if (typeof value !== 'boolean') throw invalid(name, 'must be true or false, without quotes');
-  return value;
+  if (meant !== undefined) throw unknownParameter(spelling, `did you mean ${meant}?`);
+  throw unknownParameter(spelling, `${method} takes ${PARAMETER_NAMES.join(', ')}`);
 }
 
 function unknownParameter(spelling: string, rule: string): DalgaError {
   const name = shorten(spelling);
   return new DalgaError('unknown_parameter', `${name} is not known: ${rule}`, { parameter: name });
-}
-
-function invalid(name: Name, rule: string): DalgaError {
-  return new DalgaError('invalid_parameter', `${name} ${rule}`, { parameter: name });
 }

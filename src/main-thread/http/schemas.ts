@@ -1,7 +1,7 @@
 import { DalgaError, type ErrorCode } from '../../errors.ts';
 import { JOB_LIMIT, ROUTING_KEY_LIMIT } from '../../job/job.ts';
 import { PROBLEM_TYPE } from './problem.ts';
-import { schedule } from './schedule-schema.ts';
+import { changeParameters, putParameters } from './schedule-schema.ts';
 import { CODES } from './shared-schemas.ts';
 
 /*
@@ -32,15 +32,20 @@ const params = {
 };
 
 /** One parameter given twice, in whatever places, is refused. */
-const querystring = { type: 'object', properties: schedule, additionalProperties: false };
+function parametersOf(properties: Readonly<Record<string, object>>) {
+  return {
+    querystring: { type: 'object', properties, additionalProperties: false },
+    body: bodyOf(properties),
+  };
+}
 
-const body = {
+const bodyOf = (properties: Readonly<Record<string, object>>) => ({
   content: {
     'application/json': {
       schema: {
         type: 'object',
         description: 'The parameters as members of one object, each with its JSON type',
-        properties: schedule,
+        properties,
         additionalProperties: false,
         examples: [{ interval: 60 }],
       },
@@ -49,13 +54,13 @@ const body = {
       schema: {
         type: 'object',
         description: 'The parameters as in a query string',
-        properties: schedule,
+        properties,
         additionalProperties: false,
         examples: [{ interval: 60 }],
       },
     },
   },
-};
+});
 
 const job = { 'application/json': { schema: { $ref: 'Job#' } } };
 
@@ -85,6 +90,17 @@ const WRITE: readonly ErrorCode[] = [
   'outcome_unknown',
 ];
 
+const ETAG = {
+  ETag: { type: 'string', description: 'The entity tag of the job as it is stored: for If-Match' },
+};
+
+const IF_MATCH = {
+  'If-Match': {
+    type: 'string',
+    description: 'Entity tags, or *: 412 when the stored job is none of them',
+  },
+};
+
 /** Every 503 has it. */
 const RETRY_AFTER = { 'Retry-After': { type: 'integer', description: 'Seconds to wait' } };
 
@@ -109,19 +125,19 @@ export const putJobSchema = {
   tags: ['jobs'],
   summary: 'Create or replace a job',
   description:
-    'Parameters come in the query string, as a form body or as a JSON body. A PUT whose schedule equals the stored one keeps the phase, and writes nothing. It needs an interval, or one_off with first_run, interval or immediate.',
+    'Parameters come in the query string, as a form body or as a JSON body. A PUT whose schedule equals the stored one keeps the phase; where all is equal nothing is written. It needs an interval or cron, or one_off with first_run, interval or immediate.',
   params,
-  querystring,
-  body,
+  ...parametersOf(putParameters),
   headers: {
     type: 'object',
     properties: {
+      ...IF_MATCH,
       'If-None-Match': { type: 'string', enum: ['*'], description: 'Only create: 412 when the job exists' },
     },
   },
   response: {
-    200: { description: 'The job was replaced, or was so already', content: job },
-    201: { description: 'The job was created', content: job },
+    200: { description: 'The job was replaced, or was so already', headers: ETAG, content: job },
+    201: { description: 'The job was created', headers: ETAG, content: job },
     ...problems([
       ...WRITE.filter((code) => code !== 'not_found'),
       'duplicate_parameter',
@@ -136,7 +152,11 @@ export const getJobSchema = {
   tags: ['jobs'],
   summary: 'Read a job',
   params,
-  response: { 200: { description: 'The job', content: job }, ...problems(READ) },
+  headers: { type: 'object', properties: IF_MATCH },
+  response: {
+    200: { description: 'The job', headers: ETAG, content: job },
+    ...problems([...READ, 'precondition_failed']),
+  },
 };
 
 export const postJobSchema = {
@@ -144,14 +164,22 @@ export const postJobSchema = {
   tags: ['jobs'],
   summary: 'Change a job',
   description:
-    'Parameters come as for PUT. One that names interval, first_run, one_off or immediate=true plans the job anew from now, even with the same value; one that names none keeps the next run.',
+    'Parameters come as for PUT; what is not named stays, and what is null in JSON is taken away. One that names interval, cron, first_run, one_off or immediate=true plans the job anew from now, even with the same value; one that names another part of the schedule keeps its phase, and one that names none the next run.',
   params,
-  querystring,
-  body,
+  ...parametersOf(changeParameters),
+  headers: { type: 'object', properties: IF_MATCH },
   response: {
-    200: { description: 'The job after the change', content: job },
-    ...problems([...WRITE, 'duplicate_parameter', 'insufficient_memory']),
+    200: { description: 'The job after the change', headers: ETAG, content: job },
+    ...problems([...WRITE, 'duplicate_parameter', 'precondition_failed', 'insufficient_memory']),
   },
+};
+
+export const patchJobSchema = {
+  ...postJobSchema,
+  operationId: 'patchJob',
+  summary: 'Pause, resume or change a job',
+  description:
+    'The same as POST. With enabled=false the job is paused, with enabled=true it goes on at its phase; a note says why.',
 };
 
 export const deleteJobSchema = {
@@ -159,7 +187,11 @@ export const deleteJobSchema = {
   tags: ['jobs'],
   summary: 'Delete a job',
   params,
-  response: { 204: { type: 'null', description: 'The job is deleted' }, ...problems(WRITE) },
+  headers: { type: 'object', properties: IF_MATCH },
+  response: {
+    204: { type: 'null', description: 'The job is deleted' },
+    ...problems([...WRITE, 'precondition_failed']),
+  },
 };
 
 const line = { $ref: 'JobLine#' };

@@ -1,7 +1,7 @@
 import type { ErrorCode } from '../../errors.ts';
 import { INTERVAL_LIMIT } from '../../job/job.ts';
 import { problemType } from './problem.ts';
-import { schedule } from './schedule-schema.ts';
+import { message, putParameters, schedule, state } from './schedule-schema.ts';
 
 /** When each code is answered, for the document. */
 export const CODES: Record<ErrorCode, string> = {
@@ -13,7 +13,7 @@ export const CODES: Record<ErrorCode, string> = {
   method_not_allowed: 'the path exists, but not with this method; Allow names those that it takes',
   not_acceptable: 'Accept names nothing that this call answers',
   request_timeout: 'the request did not arrive in time',
-  precondition_failed: 'If-None-Match: * was given and the job exists',
+  precondition_failed: 'the job exists (If-None-Match: *), or is not what If-Match names',
   body_too_large: 'the body is beyond the limit',
   uri_too_long: 'the URI is beyond the limit',
   unsupported_media_type: 'a body that is neither JSON nor a form',
@@ -27,6 +27,15 @@ export const CODES: Record<ErrorCode, string> = {
   insufficient_memory: 'the job does not fit into the memory limit',
 };
 
+const { cron, location, gap, overlap, last_run, max_runs, exclude, jitter, misfire, misfire_age } = schedule;
+
+/** What a job shows only when it uses it, as it was given. */
+const OPTIONS = {
+  ...{ cron, location, gap, overlap, last_run, max_runs, exclude, jitter, misfire, misfire_age },
+  ...state,
+  ...message,
+};
+
 /** The schemas that the document names, under components. */
 export const sharedSchemas = [
   {
@@ -38,7 +47,7 @@ export const sharedSchemas = [
       job: { type: 'string', description: 'The job, as it was named in the path' },
       routing_key: { type: 'string', description: "The message's routing key" },
       interval: {
-        description: 'Seconds, or the ISO 8601 duration that was given; null for a one-off job',
+        description: 'Seconds, or the ISO 8601 duration that was given; null for a one-off or cron job',
         anyOf: [
           { type: 'integer', minimum: 1, maximum: INTERVAL_LIMIT },
           { type: 'string', format: 'duration' },
@@ -51,6 +60,7 @@ export const sharedSchemas = [
         description: 'RFC 3339, UTC, whole seconds (cut); null when the job is paused',
       },
       one_off: { type: 'boolean', enum: [true], description: 'Only there for a one-off job' },
+      ...OPTIONS,
     },
     examples: [{ job: '1234', routing_key: 'check_feed', interval: 60, next_run: '2014-11-11T22:11:40Z' }],
   },
@@ -96,7 +106,7 @@ export const sharedSchemas = [
     properties: {
       routing_key: { type: 'string', description: '1 to 255 bytes of UTF-8' },
       job: { type: 'string', description: '1 to 20000 bytes of UTF-8' },
-      ...schedule,
+      ...putParameters,
       anchored: {
         type: 'boolean',
         description:

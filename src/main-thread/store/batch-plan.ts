@@ -1,5 +1,6 @@
 import { DalgaError } from '../../errors.ts';
 import { changeRow, createRow, type JobRequest, type Named, replaceRow } from '../../job/change-row.ts';
+import { checkMatch, type IfMatch } from '../../job/entity-tag.ts';
 import type { JobKey, JobRow } from '../../job/job.ts';
 import { rowBytes } from '../../protocol/job-memory.ts';
 import type { JobChange } from '../../protocol/main-scheduler.ts';
@@ -8,9 +9,14 @@ import type { JobChange } from '../../protocol/main-scheduler.ts';
 export type NamedJob = Named;
 
 export type WriteRequest = { readonly named: NamedJob } & (
-  | { readonly op: 'put'; readonly request: JobRequest; readonly onlyCreate: boolean }
-  | { readonly op: 'post'; readonly request: JobRequest }
-  | { readonly op: 'delete' }
+  | {
+      readonly op: 'put';
+      readonly request: JobRequest;
+      readonly onlyCreate: boolean;
+      readonly ifMatch?: IfMatch;
+    }
+  | { readonly op: 'post'; readonly request: JobRequest; readonly ifMatch?: IfMatch }
+  | { readonly op: 'delete'; readonly ifMatch?: IfMatch }
 );
 
 /** What a request is answered once its batch is committed. */
@@ -86,6 +92,7 @@ export function planBatch(requests: readonly WriteRequest[], input: BatchInput):
   const apply = (request: WriteRequest): WriteAnswer => {
     const entry = entryOf(request.named);
     const { current } = entry;
+    if (current !== null || request.op === 'put') checkMatch(current, request.ifMatch ?? null);
     switch (request.op) {
       case 'put': {
         if (current !== null && request.onlyCreate) {

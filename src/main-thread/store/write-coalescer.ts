@@ -5,10 +5,18 @@ import { isServerWide } from '../../database/sql-errors.ts';
 import { type JobStatements, jobStatements } from '../../database/statements.ts';
 import { DalgaError } from '../../errors.ts';
 import type { JobRequest } from '../../job/change-row.ts';
+import type { IfMatch } from '../../job/entity-tag.ts';
 import type { SettledJob } from '../../job/job.ts';
 import { hashJobKey, type JobKey, type JobRow } from '../../job/job.ts';
 import type { JobChange } from '../../protocol/main-scheduler.ts';
-import { type BatchPlan, keyText, nameJob, planBatch, type WriteAnswer } from './batch-plan.ts';
+import {
+  type BatchPlan,
+  keyText,
+  type NamedJob,
+  nameJob,
+  planBatch,
+  type WriteAnswer,
+} from './batch-plan.ts';
 import type { Decision, OwnerSession, StoreLog, Transaction } from './owner-session.ts';
 import { Fenced, isUncertain } from './owner-session.ts';
 import { BATCH_BYTES, RequestQueue, type Waiting } from './request-queue.ts';
@@ -47,10 +55,14 @@ export type WriteCoalescer = {
   put(
     key: JobKey,
     request: JobRequest,
-    options: { onlyCreate: boolean },
-  ): Promise<{ readonly created: boolean; readonly row: JobRow }>;
-  /** Null when there is no such job. */
-  post(key: JobKey, request: JobRequest): Promise<JobRow | null>;
+    options: { onlyCreate: boolean; ifMatch?: IfMatch },
+  ): Promise<{ readonly created: boolean; readonly row: JobRow; readonly number: number }>;
+  /** With the number of changes to wait for; null when there is no such job. */
+  post(
+    key: JobKey,
+    request: JobRequest,
+    ifMatch?: IfMatch,
+  ): Promise<{ readonly row: JobRow; readonly number: number } | null>;
   /**
    * Writes for many jobs, as `put`. What is refused is told for each; single requests go before, so that it may take
    * its time.
@@ -59,7 +71,7 @@ export type WriteCoalescer = {
     puts: readonly { readonly key: JobKey; readonly request: JobRequest }[],
   ): Promise<readonly ('created' | 'stored' | DalgaError)[]>;
   /** The number of changes to wait for (0: none), null when there is no such job. */
-  delete(key: JobKey): Promise<number | null>;
+  delete(key: JobKey, ifMatch?: IfMatch): Promise<number | null>;
   /** One-off jobs that settled: they are absent from here on, and are deleted soon. */
   settled(jobs: readonly SettledJob[]): void;
   /** Whether this version of a row is settled and only waits for its deletion: it is 404 to the API. */
@@ -99,10 +111,11 @@ class Coalescer implements WriteCoalescer {
     this.#deletion = new SettledDeletion(options, this.#statements, this.#settled);
   }
 
-  async put(key: JobKey, request: JobRequest, { onlyCreate }: { onlyCreate: boolean }) {
-    const { answer } = await this.#enqueue(key, (named) => ({ op: 'put', named, request, onlyCreate }));
+  async put(key: JobKey, request: JobRequest, conditions: { onlyCreate: boolean; ifMatch?: IfMatch }) {
+    const put = (named: NamedJob) => ({ op: 'put', named, request, ...conditions }) as const;
+    const { answer, number } = await this.#enqueue(key, put);
     if (answer.result !== 'stored') throw unexpected();
-    return { created: answer.created, row: answer.row };
+    return { created: answer.created, row: answer.row, number };
   }
 
   async putAll(puts: readonly { readonly key: JobKey; readonly request: JobRequest }[]) {
@@ -123,13 +136,13 @@ class Coalescer implements WriteCoalescer {
     });
   }
 
-  async post(key: JobKey, request: JobRequest): Promise<JobRow | null> {
-    const { answer } = await this.#enqueue(key, (named) => ({ op: 'post', named, request }));
-    return answer.result === 'stored' ? answer.row : null;
+  async post(key: JobKey, request: JobRequest, ifMatch: IfMatch = null) {
+    const { answer, number } = await this.#enqueue(key, (named) => ({ op: 'post', named, request, ifMatch }));
+    return answer.result === 'stored' ? { row: answer.row, number } : null;
   }
 
-  async delete(key: JobKey): Promise<number | null> {
-    const { answer, number } = await this.#enqueue(key, (named) => ({ op: 'delete', named }));
+  async delete(key: JobKey, ifMatch: IfMatch = null): Promise<number | null> {
+    const { answer, number } = await this.#enqueue(key, (named) => ({ op: 'delete', named, ifMatch }));
     return answer.result === 'deleted' ? number : null;
   }
 
@@ -268,7 +281,9 @@ class Coalescer implements WriteCoalescer {
     } else {
       number = post(
         changes,
-        answers.some(({ result }) => result === 'deleted'),
+        answers.some(
+          (answer) => answer.result === 'deleted' || (answer.result === 'stored' && !answer.row.enabled),
+        ),
       );
       gate.committed(stamp, number);
     }

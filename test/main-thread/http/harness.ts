@@ -6,6 +6,7 @@ import type { Test } from 'tap';
 import type { HttpLimits } from '../../../src/config.ts';
 import { DalgaError } from '../../../src/errors.ts';
 import { changeRow, createRow, type JobRequest, replaceRow } from '../../../src/job/change-row.ts';
+import type { IfMatch } from '../../../src/job/entity-tag.ts';
 import { hashJobKey, type JobKey, type JobRow } from '../../../src/job/job.ts';
 import { nextRun } from '../../../src/job/next-run.ts';
 import { type AppOptions, createApp } from '../../../src/main-thread/http/app.ts';
@@ -27,7 +28,7 @@ export class FakeJobs implements JobService {
   readonly faults = new Map<string, DalgaError>();
   now = NOW;
 
-  async put(key: JobKey, request: JobRequest, { onlyCreate }: { onlyCreate: boolean }) {
+  async put(key: JobKey, request: JobRequest, { onlyCreate }: { onlyCreate: boolean; ifMatch: IfMatch }) {
     this.#record({ method: 'put', key, request, onlyCreate });
     const stored = this.rows.get(JSON.stringify(key));
     if (stored !== undefined && onlyCreate) throw new DalgaError('precondition_failed', 'the job exists');
@@ -47,7 +48,9 @@ export class FakeJobs implements JobService {
       const fault = this.faults.get(key.job);
       if (fault !== undefined) outcomes.push(fault);
       else
-        outcomes.push((await this.put(key, request, { onlyCreate: false })).created ? 'created' : 'stored');
+        outcomes.push(
+          (await this.put(key, request, { onlyCreate: false, ifMatch: null })).created ? 'created' : 'stored',
+        );
     }
     return outcomes;
   }

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { connect } from 'node:net';
 import t from 'tap';
+import { PARAMETER_NAMES } from '../../../src/main-thread/http/parameters.ts';
 import { METRICS, serve } from './harness.ts';
 
 t.test('/healthz', async (t) => {
@@ -79,6 +80,7 @@ t.test('the OpenAPI document', async (t) => {
     'GET /metrics',
     'GET /openapi.json',
     'GET /readyz',
+    'PATCH /jobs/{routing_key}/{job}',
     'POST /jobs',
     'POST /jobs/{routing_key}/{job}',
     'PUT /jobs/{routing_key}/{job}',
@@ -92,24 +94,28 @@ t.test('the OpenAPI document', async (t) => {
     t.type(target, 'object', reference);
   }
 
-  const put = document.paths['/jobs/{routing_key}/{job}']!.put!;
-  const names = (where: string) =>
-    put.parameters?.filter((each) => each.in === where).map((each) => each.name);
+  const { put, post, patch } = document.paths['/jobs/{routing_key}/{job}']! as Record<string, Operation>;
+  const names = (where: string, operation = put!) =>
+    operation.parameters?.filter((each) => each.in === where).map((each) => each.name);
+  for (const change of [post, patch]) {
+    t.same(names('query', change)?.sort(), [...PARAMETER_NAMES].sort(), 'all that is taken, and no more');
+  }
   t.same(names('path'), ['routing_key', 'job']);
-  t.same(names('query'), ['interval', 'first_run', 'one_off', 'immediate']);
-  t.same(names('header'), ['If-None-Match']);
+  const ofPut = PARAMETER_NAMES.filter((name) => name !== 'not_before' && name !== 'shift');
+  t.same(names('query')?.sort(), ofPut.sort());
+  t.same(names('header'), ['If-Match', 'If-None-Match']);
   t.ok(
-    put.parameters?.every(({ description }) => description !== undefined),
+    put!.parameters?.every(({ description }) => description !== undefined),
     'each is described',
   );
-  t.equal(put.requestBody?.required, false);
-  t.same(Object.keys(put.requestBody?.content ?? {}), [
+  t.equal(put!.requestBody?.required, false);
+  t.same(Object.keys(put!.requestBody?.content ?? {}), [
     'application/json',
     'application/x-www-form-urlencoded',
   ]);
   for (const status of ['200', '201', '400', '408', '412', '413', '415', '431', '500', '503', '507']) {
     const type = Number(status) < 400 ? 'application/json' : 'application/problem+json';
-    t.same(Object.keys(put.responses[status]?.content ?? {}), [type], status);
+    t.same(Object.keys(put!.responses[status]?.content ?? {}), [type], status);
   }
   const unavailable = Object.values(document.paths)
     .flatMap((item) => Object.values(item))

@@ -162,7 +162,7 @@ t.test('settled jobs are absent at once and deleted a little later', async (t) =
   const settledVersions = [gone!, replaced!, changed!].map(({ row: { id, version } }) => ({ id, version }));
   // The change is committed before the report that the version before it has settled.
   const after = await coalescer.post(key('changed'), { interval: { ms: 60_000, text: null } });
-  t.equal(after?.version, 2);
+  t.equal(after?.row.version, 2);
   coalescer.settled(settledVersions);
   t.ok(coalescer.isSettled(gone!.row.id, 1));
   t.notOk(coalescer.isSettled(changed!.row.id, 2), 'the changed one is armed anew');

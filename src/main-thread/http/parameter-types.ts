@@ -1,0 +1,132 @@
+import { DalgaError } from '../../errors.ts';
+import { parseIntervalJson, parseIntervalText } from '../../job/interval.ts';
+import { INTERVAL_LIMIT } from '../../job/job.ts';
+import { parseTime } from '../../job/rfc3339.ts';
+
+/** How a value is read: from the text of a query string or form, and from JSON. Each throws a DalgaError. */
+export type ParameterType<T> = {
+  readonly text: (name: string, text: string) => T;
+  readonly json: (name: string, value: unknown) => T;
+};
+
+/** A string in JSON, by the same rule as text. */
+function textual<T>(parse: (name: string, text: string) => T, what = 'a string'): ParameterType<T> {
+  return {
+    text: parse,
+    json: (name, value) => {
+      if (typeof value !== 'string') throw invalid(name, `must be ${what}`);
+      return parse(name, value);
+    },
+  };
+}
+
+export const time = textual<number>(parseTime, 'a string with an RFC 3339 time');
+
+export const boolean: ParameterType<boolean> = {
+  text: (name, text) => {
+    if (text === 'true' || text === '1') return true;
+    if (text === 'false' || text === '0') return false;
+    throw invalid(name, 'must be true or false (or 1 or 0)');
+  },
+  json: (name, value) => {
+    if (typeof value !== 'boolean') throw invalid(name, 'must be true or false, without quotes');
+    return value;
+  },
+};
+
+export function integer(minimum: number, maximum: number): ParameterType<number> {
+  const check = (name: string, value: number): number => {
+    if (Number.isInteger(value) && value >= minimum && value <= maximum) return value;
+    throw invalid(name, `must be a whole number from ${minimum} to ${maximum}`);
+  };
+  return {
+    text: (name, text) => check(name, /^-?\d{1,15}$/.test(text) ? Number(text) : Number.NaN),
+    json: (name, value) => check(name, typeof value === 'number' ? value : Number.NaN),
+  };
+}
+
+export function choice<const T extends string>(...choices: readonly T[]): ParameterType<T> {
+  return textual((name, text) => {
+    const found = choices.find((one) => one === text);
+    if (found === undefined) throw invalid(name, `must be ${choices.join(' or ')}`);
+    return found;
+  });
+}
+
+/** Seconds, or an ISO 8601 duration of a fixed length, as ms. */
+export const duration: ParameterType<number> = {
+  text: (name, text) => fixed(name, () => parseIntervalText(text)),
+  json: (name, value) => fixed(name, () => parseIntervalJson(value)),
+};
+
+/** The same, or `none`. */
+export const durationOrNone: ParameterType<number | 'none'> = {
+  text: (name, text) => (text === 'none' ? 'none' : duration.text(name, text)),
+  json: (name, value) => (value === 'none' ? 'none' : duration.json(name, value)),
+};
+
+function fixed(name: string, parse: () => { readonly ms: number | null }): number {
+  let ms: number | null = null;
+  try {
+    ({ ms } = parse());
+  } catch (error) {
+    if (!(error instanceof DalgaError)) throw error;
+  }
+  if (ms !== null) return ms;
+  throw invalid(
+    name,
+    `must be a whole number of seconds from 1 to ${INTERVAL_LIMIT}, or an ISO 8601 duration of hours, minutes and seconds such as PT5M`,
+  );
+}
+
+/** @param limit bytes of UTF-8. @param pattern what it must match, and in words to follow "must be" */
+export function string(limit: number, pattern?: { readonly match: RegExp; readonly rule: string }) {
+  return textual((name, text) => {
+    // A half of a surrogate pair has no UTF-8.
+    if (/\p{Surrogate}/u.test(text)) throw invalid(name, 'is not well-formed Unicode');
+    const length = Buffer.byteLength(text);
+    if (length > limit) throw invalid(name, `has ${length} bytes of UTF-8: at most ${limit}`);
+    if (pattern !== undefined && !pattern.match.test(text)) throw invalid(name, `must be ${pattern.rule}`);
+    return text;
+  });
+}
+
+/** Several strings: a list in JSON, with separators in between in text. */
+export function list(
+  separator: string,
+  limit: number,
+  of: ParameterType<string>,
+): ParameterType<readonly string[]> {
+  const check = (name: string, values: readonly string[]): readonly string[] => {
+    if (values.length > limit) throw invalid(name, `has ${values.length} entries: at most ${limit}`);
+    return values;
+  };
+  return {
+    text: (name, text) =>
+      check(name, text === '' ? [] : text.split(separator)).map((part) => of.text(name, part.trim())),
+    json: (name, value) => {
+      if (!Array.isArray(value)) throw invalid(name, 'must be a list of strings');
+      return check(name, value).map((part) => of.json(name, part));
+    },
+  };
+}
+
+/** JSON, also in text. */
+export function json<T>(check: (value: unknown) => T): ParameterType<T> {
+  return {
+    text: (name, text) => {
+      let value: unknown;
+      try {
+        value = JSON.parse(text);
+      } catch {
+        throw invalid(name, 'must be JSON');
+      }
+      return check(value);
+    },
+    json: (_name, value) => check(value),
+  };
+}
+
+export function invalid(name: string, rule: string): DalgaError {
+  return new DalgaError('invalid_parameter', `${name} ${rule}`, { parameter: name });
+}
