@@ -4,6 +4,7 @@ import type { Config } from './config.ts';
 import type { Connect } from './database/session.ts';
 import { DalgaError, type PlainError, StartupError } from './errors.ts';
 import { createLog, type Log } from './log.ts';
+import { Exchanges } from './main-thread/exchanges.ts';
 import { createApp } from './main-thread/http/app.ts';
 import { createJobs } from './main-thread/jobs.ts';
 import { memoryLimit } from './main-thread/memory.ts';
@@ -12,7 +13,7 @@ import { type PreparedScheduler, prepareScheduler } from './main-thread/schedule
 import { createJobReader } from './main-thread/store/job-reader.ts';
 import { checkTables, createTables } from './main-thread/store/schema-check.ts';
 import { Tenure } from './main-thread/tenure.ts';
-import { checkBroker } from './publisher-thread/startup-check.ts';
+import { checkBroker, lookForExchange } from './publisher-thread/startup-check.ts';
 import { version } from './version.ts';
 
 /** A fault that ends the process. `startup`: the message is one for the operator, and nothing has run. */
@@ -71,6 +72,7 @@ export function createDalga(config: Config, deps: DalgaDeps = {}): Dalga {
         reader,
         owner: () => tenure?.owner() ?? refuse(),
         ownerOrNull: () => tenure?.ownerOrNull() ?? null,
+        exchanges: new Exchanges((exchange) => lookForExchange(config.rabbitmq, exchange), clock),
       });
       app = createApp({
         jobs,

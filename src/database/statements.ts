@@ -148,7 +148,7 @@ export function jobStatements(tableName: string) {
     }),
 
     /** Fails when the table is not one of Dalga's, as an earlier Dalga's would. */
-    probe: (): Statement => ({ sql: `SELECT key_hash, since FROM ${table} LIMIT 0`, values: [] }),
+    probe: (): Statement => ({ sql: `SELECT key_hash, since, options FROM ${table} LIMIT 0`, values: [] }),
   };
 }
 

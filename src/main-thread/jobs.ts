@@ -2,6 +2,7 @@ import type { Clock } from '../clock.ts';
 import { DalgaError } from '../errors.ts';
 import type { JobRow } from '../job/job.ts';
 import { nextRun } from '../job/next-run.ts';
+import type { Exchanges } from './exchanges.ts';
 import type { JobService, JobView } from './job-service.ts';
 import type { Owner } from './owner.ts';
 import type { JobReader } from './store/job-reader.ts';
@@ -16,20 +17,31 @@ export type JobsOptions = {
   readonly owner: () => Owner;
   /** The same, or null. */
   readonly ownerOrNull: () => Owner | null;
+  readonly exchanges: Exchanges;
 };
 
 /** The operations on jobs: writes go to the owner, reads to MySQL. */
-export function createJobs({ clock, reader, owner, ownerOrNull }: JobsOptions): JobService {
+export function createJobs({ clock, reader, owner, ownerOrNull, exchanges }: JobsOptions): JobService {
   const view = (row: JobRow): JobView => ({ row, nextRun: nextRun(row, clock.now()) });
   return {
     async put(key, request, conditions) {
       const current = owner();
+      await exchanges.check(request);
       const { created, row, number } = await current.coalescer.put(key, request, conditions);
       await acknowledgedWhenPaused(current, row, number);
       return { created, view: view(row) };
     },
     async putAll(puts) {
-      return owner().coalescer.putAll(puts);
+      const { coalescer } = owner();
+      const refused = new Map<number, DalgaError>();
+      for (const [index, { request }] of puts.entries()) {
+        if (request.message?.exchange === undefined) continue;
+        await exchanges.check(request).catch((error: DalgaError) => refused.set(index, error));
+      }
+      if (refused.size === 0) return coalescer.putAll(puts);
+      const stored = await coalescer.putAll(puts.filter((_, index) => !refused.has(index)));
+      let next = 0;
+      return puts.map((_, index) => refused.get(index) ?? stored[next++]!);
     },
     async *all() {
       for await (const rows of reader.pages()) {
@@ -44,6 +56,7 @@ export function createJobs({ clock, reader, owner, ownerOrNull }: JobsOptions): 
     },
     async post(key, request, ifMatch) {
       const current = owner();
+      await exchanges.check(request);
       const changed = await current.coalescer.post(key, request, ifMatch);
       if (changed === null) return null;
       await acknowledgedWhenPaused(current, changed.row, changed.number);

@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import { PARAMETER_NAMES } from '../../src/main-thread/http/parameters.ts';
 
 /** A request as bytes, and what a client knows of it. */
 export type WildRequest = { readonly method: string; readonly bytes: Uint8Array };
@@ -24,10 +25,23 @@ const TYPES = [
   'multipart/form-data; boundary=x',
   'application/problem+json',
 ];
-const NAMES = ['interval', 'first_run', 'first-run', 'one_off', 'one-off', 'immediate'];
+const NAMES = [...PARAMETER_NAMES, 'first-run', 'one-off', 'interval', 'first_run', 'one_off', 'immediate'];
 const VALUES = [
   ...['60', '1', '0', '-1', '1.5', '4294967295', '4294967296', '1e3', 'PT1M', 'PT0S', 'P1D', 'true', 'false'],
   ...['2030-01-31T12:00:00Z', '2030-01-31T12:00:00%2B02:00', '1969-12-31T23:59:59Z', '9999-12-31T23:59:59Z'],
+  ...[
+    '0 9 * * 1-5',
+    '* * 30 2 *',
+    'Europe/Istanbul',
+    'skip',
+    'both',
+    'all',
+    'spread',
+    'none',
+    'base64',
+    '%7B%7D',
+  ],
+  ...['2026-12-25', '2026-12-24/2026-12-31', '%7B%22CC%22:1%7D', 'amq.rabbitmq.reply-to', 'a,b'],
 ];
 
 const latin1 = (bytes: Uint8Array) => Buffer.from(bytes).toString('latin1');
@@ -78,8 +92,8 @@ const pair = fc.oneof(
   { weight: 1, arbitrary: visible(20) },
 );
 const pairs = fc.oneof(
-  fc.constant('interval=60'),
-  fc.array(pair, { maxLength: 4 }).map((all) => all.join('&')),
+  { weight: 2, arbitrary: fc.constant('interval=60') },
+  { weight: 1, arbitrary: fc.array(pair, { maxLength: 4 }).map((all) => all.join('&')) },
 );
 const path = fc.oneof(
   { weight: 6, arbitrary: fc.tuple(segment, segment).map(([key, job]) => `/jobs/${key}/${job}`) },
@@ -188,7 +202,7 @@ const framing = fc.oneof(
 export const wildRequest: fc.Arbitrary<WildRequest> = fc
   .record({
     method: fc.oneof(
-      { weight: 8, arbitrary: fc.constantFrom(...METHODS) },
+      { weight: 8, arbitrary: fc.constantFrom(...METHODS, 'PUT', 'PUT') },
       { weight: 1, arbitrary: fc.constantFrom(...OTHER_METHODS) },
     ),
     target,

@@ -3,6 +3,7 @@ import type { Config } from '../../src/config.ts';
 import { decodeJobRow } from '../../src/database/job-row.ts';
 import type { Connect } from '../../src/database/session.ts';
 import type { Log } from '../../src/log.ts';
+import { Exchanges } from '../../src/main-thread/exchanges.ts';
 import type { JobService } from '../../src/main-thread/job-service.ts';
 import { createJobs } from '../../src/main-thread/jobs.ts';
 import { SchedulerClient, type StartScheduler } from '../../src/main-thread/scheduler-client.ts';
@@ -113,6 +114,7 @@ export class Instance {
       reader,
       owner: () => tenure.owner(),
       ownerOrNull: () => tenure.ownerOrNull(),
+      exchanges: new Exchanges(async () => null, clock),
     });
     this.process = {
       ...{ scope, clock, tenure, jobs, breakage, publishers: null, scheduler: null },

@@ -18,7 +18,7 @@ import { StartupError } from '../../errors.ts';
  */
 export async function createTables(config: MysqlConfig): Promise<void> {
   await withSession(config, async (session) => {
-    await migrate(session, config.database, config.table);
+    await ofThisProgram(config, () => migrate(session, config.database, config.table));
     await probe(session, config);
   });
 }
@@ -40,9 +40,15 @@ export async function checkTables(config: MysqlConfig): Promise<void> {
 }
 
 /** A table of that name may be an earlier Dalga's, or something else's: it is left alone. */
-async function probe(session: SqlSession, { database, table }: MysqlConfig): Promise<void> {
+function probe(session: SqlSession, config: MysqlConfig): Promise<void> {
+  return ofThisProgram(config, async () => {
+    await session.run(jobStatements(config.table).probe());
+  });
+}
+
+async function ofThisProgram({ database, table }: MysqlConfig, work: () => Promise<void>): Promise<void> {
   try {
-    await session.run(jobStatements(table).probe());
+    await work();
   } catch (error) {
     if (!isUnknownColumn(error)) throw error;
     throw new StartupError(

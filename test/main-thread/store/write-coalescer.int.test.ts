@@ -70,7 +70,7 @@ t.test('requests for one job compose in the order in which they came', async (t)
     null,
     { created: true, row: { version: 1 } },
     'precondition_failed',
-    { version: 2, schedule: { intervalMs: 15_000, intervalText: 'PT15S' } },
+    { row: { version: 2, schedule: { intervalMs: 15_000, intervalText: 'PT15S' } } },
     Number,
     null,
     { created: true, row: { version: 1 } },
