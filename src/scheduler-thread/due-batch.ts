@@ -45,10 +45,10 @@ export class DueBatch {
       const flight = occurrences.takeTurn(queue.firstSlot, now);
       if (flight === -1) continue;
       if (this.#maySend(flights.route.get(flight), monotonic)) {
-        occurrences.markSent(flight, monotonic);
+        occurrences.markSent(flight, now, monotonic);
         taken.push(flight);
       } else {
-        occurrences.hold(flight);
+        occurrences.holdBack(flight, now);
       }
     }
     if (mayLook) this.#takeWaiting(taken, limit, now, monotonic);
@@ -84,7 +84,7 @@ export class DueBatch {
         }
         if (occurrences.dropIfOld(flight, now)) continue;
         occurrences.takeFromList(route);
-        occurrences.markSent(flight, monotonic);
+        occurrences.markSent(flight, now, monotonic);
         taken.push(flight);
       }
       // The next batch begins with another route.

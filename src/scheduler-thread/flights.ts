@@ -25,6 +25,8 @@ export class Flights {
   readonly time = new Column(Float64Array);
   /** How many earlier scheduled times the run stands for. */
   readonly behind = new Column(Float64Array);
+  /** When a publisher got it last, Unix ms; 0 when none did yet. */
+  readonly sentAt = new Column(Float64Array);
   /** The job's next record, -1 at the end. */
   readonly nextOfJob = new Column(Int32Array);
   /** The next record that waits for the same route, or the next free one, -1 at the end. */
@@ -53,6 +55,7 @@ export class Flights {
     this.route.set(flight, route);
     this.time.set(flight, time);
     this.behind.set(flight, behind);
+    this.sentAt.set(flight, 0);
     this.nextOfJob.set(flight, nextOfJob);
     this.nextInList.set(flight, -1);
     this.state.set(flight, FlightState.waiting);
@@ -74,6 +77,7 @@ export class Flights {
   }
 
   #columns(): Column[] {
-    return [this.slot, this.route, this.state, this.time, this.behind, this.nextOfJob, this.nextInList];
+    const { slot, route, state, time, behind, sentAt, nextOfJob, nextInList } = this;
+    return [slot, route, state, time, behind, sentAt, nextOfJob, nextInList];
   }
 }

@@ -57,6 +57,11 @@ export class JobArena {
     return this.#size;
   }
 
+  /** All slots are below this; those that no job has are not enabled. */
+  get end(): number {
+    return this.#end;
+  }
+
   /**
    * Bytes that the jobs take: those of the slots in use, and of the routes. A slot that is freed serves the next job, so that what
    * was once reserved does not count against new jobs.
@@ -100,6 +105,7 @@ export class JobArena {
     this.#writeExtras(slot, null);
     this.routes.release(this.route.get(slot));
     this.flight.set(slot, this.#free);
+    this.#flags.set(slot, 0);
     this.#free = slot;
     this.#size--;
   }
@@ -246,7 +252,6 @@ export class JobArena {
     const slot = this.#free;
     if (slot !== -1) {
       this.#free = this.flight.get(slot);
-      this.#flags.set(slot, 0);
       return slot;
     }
     // All columns have the same room.

@@ -3,10 +3,21 @@ import { decideByRules, decideTurn, longestWait, type MisfireLimits, type Turn }
 import { Outcome, type OutcomeCode } from '../protocol/scheduler-publisher.ts';
 import type { Turns } from './catch-up.ts';
 import { FlightState, Flights } from './flights.ts';
+import { Event, type EventCode, History } from './history.ts';
 import { JobArena } from './job-arena.ts';
 import { PriorityQueue } from './priority-queue.ts';
 import { RecentRuns } from './recent-runs.ts';
 import { noteConfirmed, noteFailed, noteSent, noteUnsent, type RouteState } from './routes.ts';
+
+/** By outcome. */
+const EVENT_OF: Readonly<Record<OutcomeCode, EventCode>> = {
+  [Outcome.pending]: Event.published,
+  [Outcome.confirmed]: Event.published,
+  [Outcome.returned]: Event.returned,
+  [Outcome.nacked]: Event.nacked,
+  [Outcome.lost]: Event.lost,
+  [Outcome.unsent]: Event.unsent,
+};
 
 /** Void flights in a route's list from which on it is swept, when they are the greater part. */
 const SWEEP_AFTER = 64;
@@ -21,6 +32,7 @@ export class Occurrences {
   readonly queue = new PriorityQueue();
   readonly flights = new Flights();
   readonly recent = new RecentRuns();
+  readonly history = new History();
   readonly counts = {
     due: 0,
     dispatched: 0,
@@ -105,6 +117,7 @@ export class Occurrences {
     counts.due += turn.behind + turn.skipped + (turn.runs ? 1 : 0);
     counts.superseded += turn.behind;
     counts.skipped += turn.skipped;
+    if (turn.skipped > 0) this.history.note(Event.skipped, arena.id.get(slot), first, 0, now, turn.skipped);
     if (each) this.cut += turn.skipped;
     let waiting = -1;
     let covering = -1;
@@ -130,12 +143,13 @@ export class Occurrences {
         unknown += flights.behind.get(flight) + this.#notAmong(flight, first);
         this.#makeVoid(flight, slot);
         counts.superseded++;
+        this.#note(Event.superseded, flight, slot, now);
       }
       flight = next;
     }
     if (!turn.runs) {
       // What waited is older still than what is dropped.
-      if (waiting !== -1) this.#drop(waiting, slot);
+      if (waiting !== -1) this.#drop(waiting, slot, now);
       this.#settleIfOver(slot);
       return -1;
     }
@@ -153,14 +167,28 @@ export class Occurrences {
       return -1;
     }
     if (waiting === -1) {
-      if (each) this.#makeRoom(slot);
+      if (each) this.#makeRoom(slot, now);
       return this.addFlight(slot, turn.time, once ? turn.behind + unknown : 0);
     }
     counts.superseded++;
+    this.#note(Event.superseded, waiting, slot, now);
     const stood = flights.behind.get(waiting) + this.#notAmong(waiting, first);
     flights.behind.set(waiting, once ? stood + turn.behind + unknown : 0);
     flights.time.set(waiting, turn.time);
     return -1;
+  }
+
+  #note(event: EventCode, flight: number, slot: number, now: number, count?: number): void {
+    const { arena, flights, history } = this;
+    const behind = count ?? flights.behind.get(flight);
+    history.note(
+      event,
+      arena.id.get(slot),
+      flights.time.get(flight),
+      flights.sentAt.get(flight),
+      now,
+      behind,
+    );
   }
 
   /** Whether it is too late for a flight that waited to be sent; then it is dropped. @param now Unix ms */
@@ -171,19 +199,20 @@ export class Occurrences {
     const time = this.flights.time.get(flight);
     const wait = longestWait(misfire, time, time + this.arena.gapAfter(slot, time), this.#misfireLimits);
     if (now - time <= wait) return false;
-    this.#drop(flight, slot);
+    this.#drop(flight, slot, now);
     this.#settleIfOver(slot);
     return true;
   }
 
   /** Nothing runs for a flight that waits. */
-  #drop(flight: number, slot: number): void {
+  #drop(flight: number, slot: number, now: number): void {
+    this.#note(Event.skipped, flight, slot, now, 1);
     this.#makeVoid(flight, slot);
     this.counts.skipped++;
   }
 
   /** Of a job whose every time runs so many wait at most: the oldest gives way. */
-  #makeRoom(slot: number): void {
+  #makeRoom(slot: number, now: number): void {
     const { arena, flights } = this;
     let waiting = 0;
     let oldest = -1;
@@ -193,7 +222,7 @@ export class Occurrences {
       if (oldest === -1 || flights.time.get(flight) < flights.time.get(oldest)) oldest = flight;
     }
     if (waiting < this.#misfireLimits.backlog) return;
-    this.#drop(oldest, slot);
+    this.#drop(oldest, slot, now);
     this.cut++;
   }
 
@@ -215,6 +244,12 @@ export class Occurrences {
     const flight = this.flights.add(slot, route, time, behind, this.arena.flight.get(slot));
     this.arena.flight.set(slot, flight);
     return flight;
+  }
+
+  /** A flight that is due cannot go now. */
+  holdBack(flight: number, now: number): void {
+    this.#note(Event.heldBack, flight, this.flights.slot.get(flight), now);
+    this.hold(flight);
   }
 
   /** Puts a flight at the end of its route's list. */
@@ -253,9 +288,10 @@ export class Occurrences {
     if (this.#waitingRoutes.delete(index)) this.#waitingRoutes.add(index);
   }
 
-  /** The flight goes to a publisher. */
-  markSent(flight: number, monotonic: number): void {
+  /** The flight goes to a publisher. @param now Unix ms */
+  markSent(flight: number, now: number, monotonic: number): void {
     this.#moveToJobsRoute(flight);
+    this.flights.sentAt.set(flight, now);
     this.flights.setState(flight, FlightState.sent);
     this.unconfirmed++;
     this.counts.dispatched++;
@@ -276,6 +312,7 @@ export class Occurrences {
     } else {
       this.#countFailure(route, outcome, monotonic);
     }
+    if (slot !== -1) this.#note(EVENT_OF[outcome], flight, slot, now);
     if (flights.state.get(flight) === FlightState.void) {
       this.#unlinkFromJob(flight, slot);
       this.#free(flight);
@@ -309,6 +346,7 @@ export class Occurrences {
     for (let flight = arena.flight.get(slot); flight !== -1; ) {
       const next = flights.nextOfJob.get(flight);
       if (flights.state.get(flight) !== FlightState.void && !arena.owes(slot, flights.time.get(flight))) {
+        this.#note(Event.cancelled, flight, slot, arena.since.get(slot));
         this.#makeVoid(flight, slot);
         this.counts.cancelled++;
       }

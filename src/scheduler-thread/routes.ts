@@ -57,6 +57,11 @@ export class Routes {
     return this.#states[index]!;
   }
 
+  /** The route, where it is still one. */
+  find(index: number): RouteState | undefined {
+    return this.#states[index];
+  }
+
   /** Bytes on the heap, about. */
   get bytes(): number {
     return this.#bytes;

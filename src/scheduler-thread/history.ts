@@ -1,0 +1,110 @@
+/** What became of an occurrence, as a number in a `Uint8Array`. */
+export const Event = {
+  published: 0,
+  returned: 1,
+  nacked: 2,
+  lost: 3,
+  unsent: 4,
+  /** Its route, its exchange or RabbitMQ could not take it when it was due. */
+  heldBack: 5,
+  superseded: 6,
+  /** Missed, and dropped by the job's rule. */
+  skipped: 7,
+  cancelled: 8,
+} as const;
+export type EventCode = (typeof Event)[keyof typeof Event];
+
+export type HistoryEntry = {
+  readonly event: EventCode;
+  /** The scheduled time, Unix ms. */
+  readonly time: number;
+  /** When it was handed to a publisher, Unix ms; 0 when it never was. */
+  readonly sentAt: number;
+  /** When this was learned, Unix ms. */
+  readonly at: number;
+  /** How many earlier times it stands for; of `skipped`: how many were. */
+  readonly count: number;
+};
+
+/** At 3,333 messages a second about a minute and a half of what went well, and far longer of what did not. */
+const PUBLISHED = 1 << 18;
+const NOTABLE = 1 << 16;
+const FIRST_SIZE = 1 << 10;
+
+/**
+ * The last outcomes of all jobs together, so that one can be asked why it ran, or did not. What went well has a ring of
+ * its own, so that it does not push out the few others.
+ */
+export class History {
+  readonly #published = new Ring(PUBLISHED);
+  readonly #notable = new Ring(NOTABLE);
+
+  note(event: EventCode, id: number, time: number, sentAt: number, at: number, count = 0): void {
+    (event === Event.published ? this.#published : this.#notable).add(event, id, time, sentAt, at, count);
+  }
+
+  /** Those of a job, the latest first. */
+  of(id: number): HistoryEntry[] {
+    return [...this.#published.of(id), ...this.#notable.of(id)].sort(
+      (a, b) => b.at - a.at || b.time - a.time,
+    );
+  }
+}
+
+/** A ring over typed arrays, which doubles until it has its last size. */
+class Ring {
+  readonly #limit: number;
+  #size = 0;
+  #count = 0;
+  #events = new Uint8Array(0);
+  #ids = new Float64Array(0);
+  #times = new Float64Array(0);
+  #sentAts = new Float64Array(0);
+  #ats = new Float64Array(0);
+  #counts = new Uint32Array(0);
+
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  add(event: EventCode, id: number, time: number, sentAt: number, at: number, count: number): void {
+    if (this.#count === this.#size && this.#size < this.#limit) this.#grow();
+    const place = this.#count++ & (this.#size - 1);
+    this.#events[place] = event;
+    this.#ids[place] = id;
+    this.#times[place] = time;
+    this.#sentAts[place] = sentAt;
+    this.#ats[place] = at;
+    this.#counts[place] = count;
+  }
+
+  *of(id: number): Generator<HistoryEntry> {
+    const end = Math.min(this.#count, this.#size);
+    for (let place = 0; place < end; place++) {
+      if (this.#ids[place] !== id) continue;
+      yield {
+        event: this.#events[place] as EventCode,
+        time: this.#times[place]!,
+        sentAt: this.#sentAts[place]!,
+        at: this.#ats[place]!,
+        count: this.#counts[place]!,
+      };
+    }
+  }
+
+  /** It wraps only at its last size. */
+  #grow(): void {
+    this.#size = Math.max(FIRST_SIZE, this.#size * 2);
+    this.#events = grown(this.#events, new Uint8Array(this.#size));
+    this.#ids = grown(this.#ids, new Float64Array(this.#size));
+    this.#times = grown(this.#times, new Float64Array(this.#size));
+    this.#sentAts = grown(this.#sentAts, new Float64Array(this.#size));
+    this.#ats = grown(this.#ats, new Float64Array(this.#size));
+    this.#counts = grown(this.#counts, new Uint32Array(this.#size));
+  }
+}
+
+function grown<T extends Uint8Array | Uint32Array | Float64Array>(from: T, to: T): T {
+  to.set(from);
+  return to;
+}
