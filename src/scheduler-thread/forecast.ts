@@ -23,7 +23,7 @@ const SLICE = 3;
 const JOBS_AT_A_TIME = 500;
 /** Jobs that are looked at: of more, these are a sample. */
 const MOST_JOBS = 200_000;
-/** Times of one job that are looked at one by one. */
+/** Times of a job that are looked at one by one, where there is no arithmetic for them. */
 const MOST_TIMES = 2000;
 /** Routing keys that are told apart. */
 const MOST_ROUTES = 20;
@@ -76,7 +76,7 @@ function countTimes(
 ): void {
   const interval = arena.misfire(slot) === null ? arena.interval.get(slot) : 0;
   let time = arena.firstAtOrAfter(slot, Math.max(from, arena.since.get(slot)));
-  if (interval > 0 && interval < step) {
+  if (interval > 0 && interval <= step) {
     // Several in each step: their number follows from the phase.
     for (let index = Math.floor((time - from) / step); time < to && index < steps.length; index++) {
       const end = Math.min(from + (index + 1) * step, to);
@@ -86,9 +86,17 @@ function countTimes(
     }
     return;
   }
-  for (let left = MOST_TIMES; time < to && left > 0; left--) {
+  const first = time;
+  for (let left = MOST_TIMES; time < to && (interval > 0 || left > 0); left--) {
     steps[Math.floor((time - from) / step)]! += weight;
     time = interval > 0 ? time + interval : arena.firstAtOrAfter(slot, time + 1);
+  }
+  // A cron expression of each second, say: on average it goes on as it began.
+  const often = MOST_TIMES / (time - first);
+  for (let index = Math.floor((time - from) / step); time < to && index < steps.length; index++) {
+    const end = Math.min(from + (index + 1) * step, to);
+    steps[index]! += (end - time) * often * weight;
+    time = end;
   }
 }
 

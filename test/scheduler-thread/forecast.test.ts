@@ -89,6 +89,6 @@ t.test('gives way while it looks, and takes a sample of many', async (t) => {
     steps.reduce((sum, count) => sum + count, 0),
     400_000,
   );
-  t.ok(Math.max(...steps) < 7000, 'about 6,667 in each');
+  t.ok(Math.max(...steps) <= 7000, '6,000 or 7,000 in each');
   t.ok(pauses > 50, 'it never has the thread for long');
 });
