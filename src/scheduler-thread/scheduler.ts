@@ -303,7 +303,7 @@ export class Scheduler {
     try {
       const answer = await this.#options.publish(message);
       this.#out.answered(number, answer.threadId);
-      this.#lateness.note(times, answer.writtenAt);
+      this.#lateness.note(times, answer.writtenAt, clock.monotonic());
       for (const [position, outcome] of answer.outcomes.entries()) {
         if (outcome !== Outcome.pending) this.#settle(number, position, outcome as OutcomeCode);
       }
