@@ -18,7 +18,7 @@ t.test('each lateness falls into its bucket', async (t) => {
   const late = [-3, 0, 1, 1.5, 5, 299_999, 300_000, 300_001];
   const times = new Float64Array(late.length + 1).fill(NOW);
   // The last one was never written.
-  count.note(times, Float64Array.from([...late.map((ms) => NOW + ms), 0]));
+  count.note(times, Float64Array.from([...late.map((ms) => NOW + ms), 0]), 0);
   const { counts, sum } = count.read();
   const expected = new Float64Array(LATENESS_BOUNDS.length + 1);
   expected.set([3, 1, 1]);
@@ -26,7 +26,7 @@ t.test('each lateness falls into its bucket', async (t) => {
   expected[LATENESS_BOUNDS.length] = 1;
   t.same([...counts], [...expected]);
   t.equal(sum, 7.5 + 900_000, 'one that is early takes nothing off');
-  count.note(times, Float64Array.of(NOW + 1));
+  count.note(times, Float64Array.of(NOW + 1), 0);
   t.equal(counts[0], 3, 'what was read is a copy');
 });
 
