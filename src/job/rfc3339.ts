@@ -42,6 +42,11 @@ export function formatTime(time: number): string {
   return `${new Date(time).toISOString().slice(0, 19)}Z`;
 }
 
+/** The same to the ms: with digits for those only where there are some. */
+export function formatExact(time: number): string {
+  return new Date(time).toISOString().replace('.000Z', 'Z');
+}
+
 function explain(text: string): string {
   if (/ \d\d:\d\d$/.test(text)) {
     return `${RULE}; in a query string or form the + of the zone must be written as %2B, since + stands for a space`;

@@ -1,30 +1,4 @@
-/** What became of an occurrence, as a number in a `Uint8Array`. */
-export const Event = {
-  published: 0,
-  returned: 1,
-  nacked: 2,
-  lost: 3,
-  unsent: 4,
-  /** Its route, its exchange or RabbitMQ could not take it when it was due. */
-  heldBack: 5,
-  superseded: 6,
-  /** Missed, and dropped by the job's rule. */
-  skipped: 7,
-  cancelled: 8,
-} as const;
-export type EventCode = (typeof Event)[keyof typeof Event];
-
-export type HistoryEntry = {
-  readonly event: EventCode;
-  /** The scheduled time, Unix ms. */
-  readonly time: number;
-  /** When it was handed to a publisher, Unix ms; 0 when it never was. */
-  readonly sentAt: number;
-  /** When this was learned, Unix ms. */
-  readonly at: number;
-  /** How many earlier times it stands for; of `skipped`: how many were. */
-  readonly count: number;
-};
+import { Event, type EventCode, type HistoryEntry } from '../protocol/history.ts';
 
 /** At 3,333 messages a second about a minute and a half of what went well, and far longer of what did not. */
 const PUBLISHED = 1 << 18;

@@ -1,9 +1,10 @@
 import type { SettledJob } from '../job/job.ts';
 import { decideByRules, decideTurn, longestWait, type MisfireLimits, type Turn } from '../job/misfire.ts';
+import { Event, type EventCode } from '../protocol/history.ts';
 import { Outcome, type OutcomeCode } from '../protocol/scheduler-publisher.ts';
 import type { Turns } from './catch-up.ts';
 import { FlightState, Flights } from './flights.ts';
-import { Event, type EventCode, History } from './history.ts';
+import { History } from './history.ts';
 import { JobArena } from './job-arena.ts';
 import { PriorityQueue } from './priority-queue.ts';
 import { RecentRuns } from './recent-runs.ts';

@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import type { JobRow, Schedule } from '../../job/job.ts';
-import { formatTime } from '../../job/rfc3339.ts';
+import { formatExact, formatTime } from '../../job/rfc3339.ts';
 import type { JobView } from '../job-service.ts';
 
 /**
@@ -34,7 +34,7 @@ export function describeOptions(row: JobRow): Readonly<Record<string, unknown>> 
     location: rules.location,
     gap: rules.gap,
     overlap: rules.overlap,
-    last_run: rules.lastRun === undefined ? undefined : withMs(rules.lastRun),
+    last_run: rules.lastRun === undefined ? undefined : formatExact(rules.lastRun),
     max_runs: rules.maxRuns,
     exclude: rules.exclude,
     jitter: inSeconds(rules.jitter),
@@ -61,11 +61,6 @@ function describePayload(payload: Uint8Array | undefined): Readonly<Record<strin
   if (payload === undefined) return NOTHING;
   if (isUtf8(payload)) return { payload: decodeUtf8(payload) };
   return { payload: Buffer.from(payload).toString('base64'), payload_encoding: 'base64' };
-}
-
-/** RFC 3339 in UTC: with ms only where there are some. */
-function withMs(time: number): string {
-  return new Date(time).toISOString().replace('.000Z', 'Z');
 }
 
 function inSeconds(ms: number | undefined): number | undefined {

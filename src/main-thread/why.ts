@@ -1,0 +1,87 @@
+import type { JobRow } from '../job/job.ts';
+import { formatExact } from '../job/rfc3339.ts';
+import { Event, type HistoryEntry, type JobHistory } from '../protocol/history.ts';
+
+/** In words, for a person: what a job does next and why, and what became of its last run. */
+export function explainJob(row: JobRow, history: JobHistory, now: number): string {
+  return [...explainState(row, history, now), ...explainWaiting(history), ...explainLast(history)].join(' ');
+}
+
+function explainState({ enabled, note, since }: JobRow, history: JobHistory, now: number): string[] {
+  if (!enabled) {
+    const remark = note === undefined ? '' : ` (${note})`;
+    return [`It is paused since ${formatExact(since)}${remark}: it does not run until it is enabled again.`];
+  }
+  if (!history.known) {
+    return [
+      history.loading
+        ? 'The table is still being loaded, and this job was not reached yet.'
+        : 'The scheduler does not have this job: it has just ended, or was just stored.',
+    ];
+  }
+  const { next } = history;
+  if (next === null) return ['It has no run to come.'];
+  if (next > now) return [`Its next run is at ${formatExact(next)}.`];
+  const cause = history.connections === 0 ? 'RabbitMQ cannot be reached' : 'others are due before it';
+  return [`Its run of ${formatExact(next)} is due, and was not taken yet: ${cause}.`];
+}
+
+function explainWaiting(history: JobHistory): string[] {
+  return history.flights.map(({ time, sent }) => {
+    const run = `Its run of ${formatExact(time)}`;
+    return sent ? `${run} is with RabbitMQ, and not confirmed yet.` : `${run} waits: ${obstacleOf(history)}.`;
+  });
+}
+
+function obstacleOf({ connections, usable, exchange, refused, failures }: JobHistory): string {
+  if (connections === 0) return 'RabbitMQ cannot be reached';
+  if (!usable) return `exchange '${exchange}' cannot be published to`;
+  if (refused) return 'RabbitMQ refuses the messages of its routing key';
+  if (failures > 0) return `the last ${failures} tries of its routing key failed`;
+  return 'its routing key has as much unconfirmed as it may have';
+}
+
+function explainLast({ known, entries }: JobHistory): string[] {
+  const [last] = entries;
+  if (last !== undefined) return [tellOf(last)];
+  return known ? ['Nothing is remembered of its last runs: only the latest outcomes of all jobs are.'] : [];
+}
+
+function tellOf({ event, time, sentAt, at, count }: HistoryEntry): string {
+  const run = `run of ${formatExact(time)}`;
+  const late = sentAt === 0 ? '' : `, ${Math.max(0, Math.round(sentAt - time))} ms after its time`;
+  const missed = count > 0 ? `, and stands for ${count} that were missed` : '';
+  switch (event) {
+    case Event.published:
+      return `Its ${run} was published${late}${missed}.`;
+    case Event.returned:
+      return `Its ${run} was published${late}${missed}, and RabbitMQ gave it back: no queue takes its routing key.`;
+    case Event.nacked:
+      return `RabbitMQ refused its ${run} at ${formatExact(at)}: it is tried again.`;
+    case Event.lost:
+      return `The connection was lost before its ${run} was confirmed, at ${formatExact(at)}: it is sent again, and may come twice.`;
+    case Event.unsent:
+      return `Its ${run} could not be sent at ${formatExact(at)}: it is tried again.`;
+    case Event.heldBack:
+      return `Its ${run} was held back when it was due.`;
+    case Event.superseded:
+      return `Its ${run} was superseded by a later one.`;
+    case Event.skipped:
+      return `Its ${run} was missed, and dropped by its misfire rule${count > 1 ? `, with ${count - 1} later ones` : ''}.`;
+    case Event.cancelled:
+      return `Its ${run} was cancelled by a change of the job at ${formatExact(at)}.`;
+  }
+}
+
+/** As the API names them. */
+export const EVENT_NAMES = [
+  'published',
+  'returned',
+  'nacked',
+  'lost',
+  'unsent',
+  'held_back',
+  'superseded',
+  'skipped',
+  'cancelled',
+] as const;
