@@ -12,6 +12,17 @@ export type Plan = {
   readonly firstRun: Time;
   /** The stamp of the change. */
   readonly since: Time;
+  /** The times of a schedule that is no plain interval, all known exactly, and what becomes of missed ones. */
+  readonly rules?: PlanRules;
+};
+
+export type PlanRules = {
+  readonly times: {
+    /** Infinity when there is none. Unix ms. */
+    firstAtOrAfter(time: number): number;
+    lastAtOrBefore(time: number): number;
+  };
+  readonly misfire: 'once' | 'skip' | 'all';
 };
 
 /** What became of a change. */

@@ -72,12 +72,39 @@ function build(changes: readonly Change[], isApplied: (change: Change) => boolea
 }
 
 /** Whether `time` can be one of the plan's times, whoever it was owed to. */
-export function isOnPlan({ intervalMs, firstRun }: Plan, time: number): boolean {
+export function isOnPlan({ intervalMs, firstRun, rules }: Plan, time: number): boolean {
+  if (rules !== undefined) return rules.times.firstAtOrAfter(time) === time;
   const from = earliest(firstRun);
   const to = latest(firstRun);
   if (time < from) return false;
   if (intervalMs === 0) return time <= to;
   return from + ((time - from) % intervalMs) <= to;
+}
+
+/** Its times from one on, and before another. */
+export function* timesOf({ intervalMs, firstRun, rules }: Plan, from: number, until: number): Generator<number> {
+  const first = firstRun as number;
+  const next = (time: number): number => {
+    if (rules !== undefined) return rules.times.firstAtOrAfter(time);
+    if (intervalMs === 0) return time <= first ? first : Number.POSITIVE_INFINITY;
+    return first + Math.max(0, Math.ceil((time - first) / intervalMs)) * intervalMs;
+  };
+  for (let time = next(intervalMs === 0 ? first : from); time < until; time = next(time + 1)) yield time;
+}
+
+/** From a time of the plan to the next one, ms: 0 when there is none. */
+export function gapAfter({ intervalMs, rules }: Plan, time: number): number {
+  if (rules === undefined) return intervalMs;
+  const next = rules.times.firstAtOrAfter(time + 1);
+  return next === Number.POSITIVE_INFINITY ? 0 : next - time;
+}
+
+/** The time that is so many before one of the plan's. */
+export function stepBack({ intervalMs, rules }: Plan, time: number, count: number): number {
+  if (rules === undefined) return time - count * intervalMs;
+  let earlier = time;
+  for (let left = count; left > 0; left--) earlier = rules.times.lastAtOrBefore(earlier - 1);
+  return earlier;
 }
 
 /** The plan with its first run made exact by what came, where it was not. @param times scheduled times that came */

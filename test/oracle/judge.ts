@@ -1,5 +1,5 @@
 import { type Attempt, earliest, latest, type Plan, type Span } from './events.ts';
-import { type Era, type History, isOnPlan, learn } from './history.ts';
+import { type Era, gapAfter, type History, isOnPlan, learn, stepBack, timesOf } from './history.ts';
 import type { OracleOptions } from './oracle.ts';
 import { byTime, Report } from './report.ts';
 
@@ -135,28 +135,25 @@ class JobJudge {
 
   /** Which of the schedule's times must have run, from the last to the first. */
   #judgeEra(era: Era & { readonly learned: Plan }): void {
-    const { intervalMs, firstRun } = era.learned;
+    const plan = era.learned;
+    const misfire = plan.rules?.misfire ?? 'once';
     const { clockTolerance, lateAfter } = this.#facts.options;
-    const first = firstTime(firstRun as number, intervalMs, latest(era.plan.since));
     const over =
       era.end === null
         ? Number.POSITIVE_INFINITY
         : Math.min(earliest(era.end.since), era.end.askedAt - clockTolerance);
     const beyond = Math.min(over, this.#until - lateAfter + 1);
-    const times: number[] = [];
-    for (let time = first; time < beyond; time += intervalMs) {
-      times.push(time);
-      if (intervalMs === 0) break;
-    }
-    for (const time of times.reverse()) {
+    for (const time of [...timesOf(plan, latest(era.plan.since), beyond)].reverse()) {
       this.#report.counts.expected++;
       if (this.#arrived.has(time)) {
         this.#report.counts.matched++;
-      } else if (intervalMs > 0 && this.#isCounted(time, intervalMs)) {
+      } else if (misfire === 'once' && this.#isCounted(time, plan)) {
         this.#report.counts.superseded++;
-        if (!this.#troubled(time, time + Math.max(intervalMs, lateAfter))) {
+        if (!this.#troubled(time, time + Math.max(gapAfter(plan, time), lateAfter))) {
           this.#find('late', time, 'it was superseded, and nothing had been in the way');
         }
+      } else if (misfire === 'skip' && this.#troubled(time, time + Math.max(gapAfter(plan, time), lateAfter))) {
+        this.#report.counts.skipped++;
       } else if (era.end !== null && this.#wasCancelled(time, era.end)) {
         this.#report.counts.cancelled++;
       } else {
@@ -166,11 +163,13 @@ class JobJudge {
   }
 
   /** Whether a later message came that counts it as missed (misfire=once). */
-  #isCounted(time: number, intervalMs: number): boolean {
+  #isCounted(time: number, plan: Plan): boolean {
     return this.#attempts.some((attempt) => {
       const { arrivedAt, scheduledAt } = attempt;
       if (arrivedAt === null || scheduledAt <= time) return false;
-      return time >= scheduledAt - behind(attempt, intervalMs, this.#facts.options) * intervalMs;
+      if (plan.rules !== undefined && !isOnPlan(plan, scheduledAt)) return false;
+      const gap = gapAfter(plan, scheduledAt);
+      return time >= stepBack(plan, scheduledAt, behind(attempt, gap, this.#facts.options));
     });
   }
 
@@ -194,20 +193,15 @@ class JobJudge {
 /** How many earlier times the message stands for: its own may be among those that it counts as missed. */
 function behind(
   { missed, sent, arrivedAt, scheduledAt }: Attempt,
-  intervalMs: number,
+  gap: number,
   { misfireAfter, clockTolerance, delivery }: OracleOptions,
 ): number {
   if (missed === 0) return 0;
-  const patience = Math.min(misfireAfter, intervalMs);
+  const patience = gap === 0 ? misfireAfter : Math.min(misfireAfter, gap);
   const sentAt = sent?.clock ?? arrivedAt!;
   // Where the time of sending is not known exactly, what is doubtful speaks for it.
   const margin = sent === null ? clockTolerance + delivery + patience / 10 : 0;
   return missed - (sentAt - scheduledAt > patience + margin ? 1 : 0);
-}
-
-function firstTime(firstRun: number, intervalMs: number, since: number): number {
-  if (intervalMs === 0) return firstRun;
-  return firstRun + Math.max(0, Math.ceil((since - firstRun) / intervalMs)) * intervalMs;
 }
 
 function within(spans: readonly Span[], at: number): boolean {

@@ -21,6 +21,8 @@ export class Report {
     matched: 0,
     /** A later one of the same job stands for it. */
     superseded: 0,
+    /** It was missed, and its job does not make up for it. */
+    skipped: 0,
     /** The job was changed or deleted before it could be sent. */
     cancelled: 0,
     /** Extra messages that could not be avoided. */

@@ -20,6 +20,8 @@ export type Choices = {
   readonly changePause: number;
   /** How many of the schedules begin at once, 0 to 1. */
   readonly atOnce: number;
+  /** How many of the schedules are no plain intervals, 0 to 1. */
+  readonly rules: number;
   /** ms */
   readonly checkpointInterval: number;
   /** ms */
@@ -49,6 +51,7 @@ export function choose(world: World, focus: Partial<Choices>): Choices {
     routes: world.whole(2, 4),
     changePause: world.pick([60, 200, 600]),
     atOnce: world.pick([0.1, 0.1, 0.7]),
+    rules: world.pick([0, 0.3, 0.8]),
     checkpointInterval: world.pick([100, 500, 500, 500, 1000]),
     lease: world.pick([2000, 3000, 5000]),
     withoutLease: world.chance(0.7) ? 'publish' : 'stop',

@@ -1,6 +1,9 @@
+import { decodeJobRow, JOB_ROW_COLUMNS } from '../../src/database/job-row.ts';
 import { DalgaError } from '../../src/errors.ts';
+import type { JobRequest } from '../../src/job/change-row.ts';
 import { hashJobKey, type JobKey, type JobRow } from '../../src/job/job.ts';
-import type { ScheduleRequest } from '../../src/job/plan.ts';
+import { isPlain } from '../../src/job/next-run.ts';
+import { timetableOf } from '../../src/job/timetable.ts';
 import type { Answer, Change, Oracle, Plan } from '../oracle/oracle.ts';
 import type { Choices } from './choices.ts';
 import type { Instance } from './instance.ts';
@@ -16,8 +19,9 @@ type ClientJob = {
   busy: boolean;
   /** A change of which it is not known whether it was written. */
   unresolved: { readonly change: Change; readonly commitsBefore: number } | null;
-  /** What is known to be stored. */
+  /** What is known to be stored; null also while it is paused. */
   stored: Plan | null;
+  paused: boolean;
 };
 
 export type ClientsOptions = {
@@ -25,7 +29,7 @@ export type ClientsOptions = {
   readonly oracle: Oracle;
   readonly server: MysqlServer;
   readonly instances: readonly Instance[];
-  readonly choices: Pick<Choices, 'jobs' | 'routes' | 'changePause' | 'atOnce'>;
+  readonly choices: Pick<Choices, 'jobs' | 'routes' | 'changePause' | 'atOnce' | 'rules'>;
   /** Unix ms: from here on what a change ended, whose outcome was not known, must not be sent any more. */
   readonly settledAt: number;
 };
@@ -46,7 +50,7 @@ export class Clients {
       const name = `${key.routingKey}/${key.job}`;
       return {
         ...{ key, name, keyHex: hashJobKey(key).toString('hex') },
-        ...{ busy: false, unresolved: null, stored: null },
+        ...{ busy: false, unresolved: null, stored: null, paused: false },
       };
     });
   }
@@ -75,7 +79,7 @@ export class Clients {
   }
 
   /** Asks one instance for one change. */
-  request(job: ClientJob, op: 'put' | 'post' | 'delete', request: ScheduleRequest): void {
+  request(job: ClientJob, op: 'put' | 'post' | 'delete', request: JobRequest): void {
     const { world, oracle, server, instances } = this.#options;
     const owner = instances.find(({ process }) => process?.tenure.ownerOrNull());
     const instance = owner ?? world.pick(instances);
@@ -93,6 +97,7 @@ export class Clients {
       if (answer.result === 'unknown') job.unresolved = { change, commitsBefore };
       if (answer.result === 'stored') job.stored = answer.plan;
       if (answer.result === 'deleted') job.stored = null;
+      if (answer.result === 'deleted' && op === 'delete') job.paused = false;
     };
     process.scope.onEnd(() => done({ result: 'unknown', plan: null }));
     process.scope.after(world.between(0.1, 1), () => {
@@ -123,13 +128,17 @@ export class Clients {
     const { world } = this.#options;
     if (job.busy || !this.#resolve(job)) return;
     const dice = world.random();
-    if (job.stored === null || dice < 0.35) this.request(job, 'put', this.#schedule(job));
+    if (job.paused) this.request(job, dice < 0.2 ? 'delete' : 'post', dice < 0.2 ? {} : { enabled: true });
+    else if (job.stored !== null && dice > 1 - this.#options.choices.rules / 5) {
+      this.request(job, 'post', { enabled: false });
+    } else if (job.stored === null || dice < 0.35) this.request(job, 'put', this.#schedule(job));
     else if (dice < 0.75) this.request(job, 'post', this.#replan(job));
     else this.request(job, 'delete', {});
   }
 
-  #schedule(job: ClientJob): ScheduleRequest {
-    const { world } = this.#options;
+  #schedule(job: ClientJob): JobRequest {
+    const { world, choices } = this.#options;
+    if (world.chance(choices.rules)) return this.#withRules();
     const interval = { ms: world.pick(INTERVALS) * 1000, text: null };
     // The same as is stored, as a service does at each deploy.
     if (job.stored !== null && job.stored.intervalMs > 0 && world.chance(0.3)) {
@@ -148,18 +157,42 @@ export class Clients {
     return { oneOff: true, interval };
   }
 
-  #replan(job: ClientJob): ScheduleRequest {
+  /** Each kind of schedule and rule, at a pace that shows within seconds. */
+  #withRules(): JobRequest {
+    const { world } = this.#options;
+    const interval = { ms: world.pick(INTERVALS) * 1000, text: null };
+    const kind: JobRequest = world.pick([
+      { interval },
+      { cron: world.pick(['*/2 * * * * *', '* * * * * *', '1,4,30 * * * * *']) },
+      { interval: { ms: null, text: world.pick(['P0DT2S', 'P0DT5S']) } },
+    ]);
+    const rule: JobRequest = world.pick([
+      {},
+      { jitter: 700 },
+      { exclude: ['*/3 * * * * *'] },
+      { maxRuns: world.whole(1, 6) },
+      { lastRun: Math.floor(EPOCH + world.now + world.between(2000, 12_000)) },
+    ]);
+    const misfire: JobRequest = world.pick([{}, {}, { misfire: 'all' }, { misfire: 'skip' }]);
+    return { ...kind, ...rule, ...misfire };
+  }
+
+  #replan(job: ClientJob): JobRequest {
     const { world } = this.#options;
     const dice = world.random();
     if (dice < 0.4) return { interval: { ms: world.pick(INTERVALS) * 1000, text: null } };
     if (dice < 0.7) return { immediate: true };
+    if (dice < 0.75) return { shift: world.whole(-2, 2) };
     if (dice < 0.9 || job.stored === null)
       return { firstRun: Math.floor(EPOCH + world.now + world.between(-500, 3000)) };
     return {};
   }
 
   #stored(job: ClientJob, row: JobRow, created: boolean): Answer {
-    const plan = planOf(row.schedule.kind, row.schedule.intervalMs, row.schedule.firstRun, row.since);
+    const plan = planOf(row);
+    job.paused = !row.enabled;
+    // As the oracle sees it a paused job has ended, and one that goes on is planned anew.
+    if (!row.enabled) return { result: 'deleted', since: row.since };
     if (!created && job.stored?.since === plan.since) return { result: 'kept' };
     return { result: 'stored', plan, created };
   }
@@ -184,10 +217,14 @@ export class Clients {
     } else if (commit.row === null) {
       oracle.resolved(change, { result: 'deleted', since: commit.stamp }, settledAt);
       job.stored = null;
+      job.paused = false;
     } else {
+      const { enabled, since } = rowOf(commit.row);
+      job.paused = !enabled;
       const plan = planOfRow(commit.row);
-      oracle.resolved(change, { result: 'stored', plan, created: true }, settledAt);
-      job.stored = plan;
+      if (enabled) oracle.resolved(change, { result: 'stored', plan, created: true }, settledAt);
+      else oracle.resolved(change, { result: 'deleted', since }, settledAt);
+      job.stored = enabled ? plan : null;
     }
     world.event(`client.resolved ${commit === undefined ? 'not written' : 'written'}`, job.name);
     return true;
@@ -195,10 +232,17 @@ export class Clients {
 }
 
 export function planOfRow(row: Row): Plan {
-  const kind = row.kind === 0 ? 'interval' : 'one_off';
-  return planOf(kind, row.interval_ms as number | null, row.first_run as number, row.since as number);
+  return planOf(rowOf(row));
 }
 
-function planOf(kind: string, intervalMs: number | null, firstRun: number, since: number): Plan {
-  return { intervalMs: kind === 'interval' ? intervalMs! : 0, firstRun, since };
+export function rowOf(row: Row): JobRow {
+  return decodeJobRow(JOB_ROW_COLUMNS.map((column) => row[column]));
+}
+
+function planOf({ id, schedule, since }: JobRow): Plan {
+  const plan = { intervalMs: schedule.kind === 'interval' ? schedule.intervalMs : 0, since };
+  const misfire = schedule.rules?.misfire ?? 'once';
+  if (isPlain(schedule) && misfire === 'once') return { ...plan, firstRun: schedule.firstRun };
+  const times = timetableOf(schedule, id);
+  return { ...plan, firstRun: times.firstAtOrAfter(since), rules: { times, misfire } };
 }

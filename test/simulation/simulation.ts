@@ -1,6 +1,6 @@
 import { decodeExceptions } from '../../src/job/exceptions.ts';
 import { type BreakageName, createBreakage } from '../breakages/breakages.ts';
-import { Oracle, type Report } from '../oracle/oracle.ts';
+import { Oracle, type Plan, type Report } from '../oracle/oracle.ts';
 import { BrokerServer } from './broker.ts';
 import { type Choices, choose, configOf } from './choices.ts';
 import { Clients, planOfRow } from './clients.ts';
@@ -157,10 +157,10 @@ class Simulation {
   #wrongRows(until: number, patience: number): string[] {
     const wrong: string[] = [];
     const rows = new Map([...this.#server.tables.jobs.values()].map((row) => [row.key_hex, row]));
-    for (const { name, keyHex, stored, unresolved } of this.#clients.jobs) {
+    for (const { name, keyHex, stored, paused, unresolved } of this.#clients.jobs) {
       const row = rows.get(keyHex);
       if (unresolved !== null) continue;
-      const once = stored?.intervalMs === 0 ? (stored.firstRun as number) : Number.POSITIVE_INFINITY;
+      const once = stored === null ? Number.POSITIVE_INFINITY : lastTimeOf(stored);
       const runs = (this.#oracle.attempts.get(name) ?? []).filter(({ scheduledAt }) => scheduledAt === once);
       const ran = runs.find(({ arrivedAt }) => arrivedAt !== null);
       // It is deleted a while after it ran; by a clock that is behind it may be yet to come once more.
@@ -169,10 +169,12 @@ class Simulation {
         (ran.arrivedAt! > EPOCH + this.#world.now - patience || once > until - patience)
       )
         continue;
-      const should = stored !== null && ran === undefined;
+      // Its last run may have been missed, and dropped.
+      if (stored?.rules?.misfire === 'skip' && once <= until) continue;
+      const should = (stored !== null && ran === undefined) || paused;
       if (should && row === undefined) wrong.push(`row: ${name} is gone`);
       if (!should && row !== undefined) wrong.push(`row: ${name} is still there`);
-      if (should && row !== undefined && planOfRow(row).since !== stored.since) {
+      if (should && stored !== null && row !== undefined && planOfRow(row).since !== stored.since) {
         wrong.push(`row: ${name} is another version`);
       }
     }
@@ -263,4 +265,11 @@ function firstState(): Row {
     ...{ lease_until: null, renewals: 0, tag: 'sim0', watermark: 0, exceptions: new Uint8Array(0) },
     ...{ stamp: 0, next_id: 1, batch: 0 },
   };
+}
+
+/** The one time of a one-off, and the last of a job that ends; Infinity for the others. Unix ms. */
+function lastTimeOf({ intervalMs, firstRun, rules }: Plan): number {
+  if (rules === undefined) return intervalMs === 0 ? (firstRun as number) : Number.POSITIVE_INFINITY;
+  const last = rules.times.lastAtOrBefore(EPOCH + 86_400_000);
+  return rules.times.firstAtOrAfter(last + 1) === Number.POSITIVE_INFINITY ? last : Number.POSITIVE_INFINITY;
 }
