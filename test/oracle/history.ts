@@ -82,7 +82,11 @@ export function isOnPlan({ intervalMs, firstRun, rules }: Plan, time: number): b
 }
 
 /** Its times from one on, and before another. */
-export function* timesOf({ intervalMs, firstRun, rules }: Plan, from: number, until: number): Generator<number> {
+export function* timesOf(
+  { intervalMs, firstRun, rules }: Plan,
+  from: number,
+  until: number,
+): Generator<number> {
   const first = firstRun as number;
   const next = (time: number): number => {
     if (rules !== undefined) return rules.times.firstAtOrAfter(time);

@@ -152,7 +152,10 @@ class JobJudge {
         if (!this.#troubled(time, time + Math.max(gapAfter(plan, time), lateAfter))) {
           this.#find('late', time, 'it was superseded, and nothing had been in the way');
         }
-      } else if (misfire === 'skip' && this.#troubled(time, time + Math.max(gapAfter(plan, time), lateAfter))) {
+      } else if (
+        misfire === 'skip' &&
+        this.#troubled(time, time + Math.max(gapAfter(plan, time), lateAfter))
+      ) {
         this.#report.counts.skipped++;
       } else if (era.end !== null && this.#wasCancelled(time, era.end)) {
         this.#report.counts.cancelled++;
