@@ -1,7 +1,9 @@
 import { DalgaError } from '../errors.ts';
+import { checkSchedule } from './check-schedule.ts';
+import { endOf } from './end-of-schedule.ts';
 import type { Rules, Schedule } from './job.ts';
 import { INTERVAL_LIMIT } from './job.ts';
-import { checkSchedule, endOf, timetableOf } from './timetable.ts';
+import { timetableOf } from './timetable.ts';
 
 /** The interval of a request, after parsing. */
 export type Interval = {

@@ -131,8 +131,6 @@ t.test('intervals', async (t) => {
     '+1',
     'PT',
     'PT0S',
-    'P1D',
-    'P1M',
     'PT1.5S',
     '٣',
   ]) {

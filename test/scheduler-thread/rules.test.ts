@@ -48,8 +48,8 @@ t.test('a calendar job', async (t) => {
 t.test('misfire=once stands for what an outage has taken', async (t) => {
   const { scheduler, time, sent, connect } = setUp();
   scheduler.finishLoad();
-  scheduler.apply(1, [upsert(cronRow('* * * * *'))]);
   connect(false);
+  scheduler.apply(1, [upsert(cronRow('* * * * *'))]);
   await time.advance(10 * MINUTE);
   connect(true);
   await time.advance(1);
@@ -98,7 +98,7 @@ t.test('misfire=all runs each, in order', async (t) => {
   t.same(minutes(sent), [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
   t.same(
     sent.map(({ missed }) => missed),
-    [1, 1, 1, 1, 1, 1, 1, 1, 1, 0],
+    [1, 1, 1, 1, 1, 1, 1, 1, 0, 0],
     'each is told whether it was missed',
   );
   t.match(scheduler.progress().counters, { due: 10, confirmed: 10, superseded: 0, skipped: 0 });
@@ -197,10 +197,10 @@ t.test('a jittered time is the scheduled time everywhere', async (t) => {
   await time.advance(MINUTE);
   const last = sent.at(-1)!.time;
   t.same(listed(), [[7, last]]);
-  const again = setUp({ watermark: last, exceptions: [[7, last]] });
+  const again = setUp({ watermark: last + 1, exceptions: [[7, last]] });
   again.scheduler.load(withRules({ jitter: 30_000 }));
   again.scheduler.finishLoad();
-  await again.time.advance(1);
+  await again.time.advance(20);
   t.match(again.sent, [{ time: last }], 'and after a restart');
 });
 
@@ -219,7 +219,7 @@ t.test('what a crash left of it runs again, and no more', async (t) => {
   const second = setUp({ watermark: frontier!, exceptions });
   for (const row of rows) second.scheduler.load(row);
   second.scheduler.finishLoad();
-  await second.time.advance(8 * MINUTE);
+  await second.time.advance(8 * MINUTE + 30_000);
   const all = [...first.sent, ...second.sent].map(({ id, time }) => `${id}@${time}`);
   t.equal(new Set(all).size, all.length, 'nothing twice');
   const ofJob = (id: number) =>

@@ -1,0 +1,93 @@
+import { DalgaError } from '../errors.ts';
+import { exclusionOf } from './exclusion.ts';
+import type { Rules, Schedule } from './job.ts';
+import { formatTime } from './rfc3339.ts';
+import { timetableOf } from './timetable.ts';
+import { zoneOf } from './zone.ts';
+
+/** ms, a day. */
+export const JITTER_LIMIT = 86_400_000;
+
+/** How many occurrences are counted one by one when a schedule is planned. */
+export const STEPS_LIMIT = 10_000;
+
+/** The most that max_runs may be. */
+const RUNS_LIMIT = 4_294_967_295;
+
+/**
+ * Refuses a schedule whose parts are wrong, mean nothing together, or leave no occurrence. What passes has at least
+ * one, and a search for it that ended: none goes on for more than a hundred years without any (times.ts).
+ *
+ * @throws DalgaError invalid_parameter, which names the parameter and the rule
+ */
+export function checkSchedule(schedule: Schedule): void {
+  const rules = schedule.rules ?? {};
+  checkParts(rules);
+  checkMeaning(schedule, rules);
+  const { lastRun = Number.POSITIVE_INFINITY, jitter, endsAt, maxRuns, ...others } = rules;
+  // This reads the cron expression too, whose refusal names it.
+  const first = timetableOf({ ...schedule, rules: others }, 0).firstAtOrAfter(Number.NEGATIVE_INFINITY);
+  if (first === Number.POSITIVE_INFINITY) throw noOccurrence(schedule, rules);
+  if (first > lastRun) throw invalid('last_run', `lies before the first occurrence, ${formatTime(first)}`);
+  if (maxRuns !== undefined && isStepped(schedule) && maxRuns > STEPS_LIMIT) throw tooManyRuns();
+}
+
+/** Whether its occurrences can only be counted one by one: all but those of an interval without exclusions. */
+export function isStepped({ kind, rules }: Schedule): boolean {
+  return kind !== 'interval' || hasEntries(rules?.exclude);
+}
+
+export function tooManyRuns(): DalgaError {
+  const rule = `must be at most ${STEPS_LIMIT} for a cron expression, a calendar interval, or with exclude`;
+  return invalid('max_runs', rule);
+}
+
+/** What is wrong whatever stands beside it. */
+function checkParts({ location, gap, overlap, exclude, jitter, maxRuns }: Rules): void {
+  if (location !== undefined) zoneOf(location);
+  if (gap !== undefined && gap !== 'skip' && gap !== 'run') throw invalid('gap', 'must be skip or run');
+  if (overlap !== undefined && overlap !== 'first' && overlap !== 'both') {
+    throw invalid('overlap', 'must be first or both');
+  }
+  if (exclude !== undefined) exclusionOf(exclude);
+  if (jitter !== undefined && !isWhole(jitter, 0, JITTER_LIMIT)) {
+    throw invalid('jitter', `must be whole milliseconds, at most ${JITTER_LIMIT} (a day)`);
+  }
+  if (maxRuns !== undefined && !isWhole(maxRuns, 1, RUNS_LIMIT)) {
+    throw invalid('max_runs', `must be a whole number from 1 to ${RUNS_LIMIT}`);
+  }
+}
+
+/** What nothing in the schedule makes use of: whoever gave it expects something of it. */
+function checkMeaning(
+  { kind }: Schedule,
+  { location, gap, overlap, exclude, lastRun, maxRuns }: Rules,
+): void {
+  const local = kind === 'cron' || kind === 'calendar';
+  const where = 'means nothing without a cron expression or an interval of days, weeks, months or years';
+  if (location !== undefined && !local && !hasEntries(exclude))
+    throw invalid('location', `${where}, or exclude`);
+  if (gap !== undefined && !local) throw invalid('gap', where);
+  if (overlap !== undefined && !local) throw invalid('overlap', where);
+  if (kind !== 'one_off') return;
+  if (lastRun !== undefined) throw invalid('last_run', 'means nothing for a one_off job');
+  if (maxRuns !== undefined) throw invalid('max_runs', 'means nothing for a one_off job');
+}
+
+function noOccurrence({ kind, firstRun }: Schedule, { exclude }: Rules): DalgaError {
+  if (hasEntries(exclude)) return invalid('exclude', 'leaves no occurrence in a hundred years');
+  const parameter = kind === 'cron' ? 'cron' : 'first_run';
+  return invalid(parameter, `leaves no occurrence from ${formatTime(firstRun)} on`);
+}
+
+function hasEntries(exclude: readonly string[] | undefined): boolean {
+  return exclude !== undefined && exclude.length > 0;
+}
+
+function isWhole(value: number, least: number, most: number): boolean {
+  return Number.isInteger(value) && value >= least && value <= most;
+}
+
+function invalid(parameter: string, rule: string): DalgaError {
+  return new DalgaError('invalid_parameter', `${parameter} ${rule}`, { parameter });
+}
