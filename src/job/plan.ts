@@ -243,11 +243,19 @@ export function finish(schedule: Schedule, since: number, { id }: Pick<Identity,
   const { rules } = schedule;
   if (rules === undefined && (schedule.kind === 'interval' || schedule.kind === 'one_off')) return schedule;
   checkSchedule(schedule);
+  if (schedule.kind !== 'one_off') checkHasRuns(schedule, since, id);
   const runs = rules?.runsLeft ?? rules?.maxRuns;
   if (rules === undefined || runs === undefined) return schedule;
   const { runsLeft: _left, endsAt: _end, ...asked } = rules;
   const endsAt = endOf({ ...schedule, rules: { ...asked, maxRuns: runs } }, since, id);
   return { ...schedule, rules: endsAt === null ? rules : { ...rules, endsAt } };
+}
+
+/** A job that ends at once would be gone before anybody reads it. @throws DalgaError */
+function checkHasRuns(schedule: Schedule, since: number, id: number): void {
+  const { runsLeft: _left, endsAt: _end, ...rules } = schedule.rules ?? {};
+  if (timetableOf({ ...schedule, rules }, id).firstAtOrAfter(since) !== Number.POSITIVE_INFINITY) return;
+  throw invalid(rules.lastRun === undefined ? 'exclude' : 'last_run', 'leaves no run from now on');
 }
 
 /** The rules that a request leaves: null takes one away. What follows from them is not among them. */
