@@ -32,7 +32,7 @@ export type ScheduleRequest = {
   readonly phase?: 'spread' | undefined;
   /** The next run is not to come before this. */
   readonly notBefore?: number | undefined;
-  /** The phase is moved by so much. */
+  /** ms by which the phase is moved. */
   readonly shift?: number | undefined;
   readonly location?: string | null | undefined;
   readonly gap?: 'skip' | 'run' | null | undefined;
@@ -136,7 +136,7 @@ export function planPost(
 ): Schedule {
   if (!plansAnew(request)) return withMisfire(stored, request);
   const rules = withRunsLeft(rulesAfter(stored.rules, request), stored, request, since, stamp, identity);
-  if (!namesTimes(request)) return finish(atItsPhase(stored, rules, request), stamp, identity);
+  if (!namesTimes(request)) return finish(atItsPhase(stored, rules, request, stamp), stamp, identity);
   const { cron, interval } = mergeTiming(stored, request);
   const oneOff = cron === undefined && (request.oneOff ?? stored.kind === 'one_off');
   return plan({ ...request, cron, interval, oneOff }, rules, stamp, identity);
@@ -175,8 +175,13 @@ function atItsPhase(
   stored: Schedule,
   rules: Rules | undefined,
   { notBefore, shift }: ScheduleRequest,
+  stamp: number,
 ): Schedule {
   const schedule = { ...stored, rules, firstRun: stored.firstRun + (shift ?? 0) };
+  // A time that is past runs with the stamp as its scheduled time.
+  if (schedule.kind === 'one_off') {
+    return { ...schedule, firstRun: Math.max(schedule.firstRun, notBefore ?? stamp, stamp) };
+  }
   if (notBefore === undefined) return schedule;
   if (schedule.kind === 'calendar') throw invalid('not_before', 'is not for jobs with a calendar interval');
   if (schedule.kind === 'interval') {

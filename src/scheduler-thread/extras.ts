@@ -12,8 +12,8 @@ export type Extras = {
   readonly bytes: number;
 };
 
-/** Steps of a schedule that cannot be counted by arithmetic: a run stands for at most so many as it tells. */
-const COUNT_LIMIT = 100;
+/** Where exclusions make it count one by one: a run tells of at most so many that it stands for. */
+const COUNT_LIMIT = 10_000;
 
 export function extrasOf(row: JobRow): Extras | null {
   const { schedule, message } = row;
@@ -25,7 +25,7 @@ function misfireOf({ id, schedule }: JobRow): Misfire | null {
   const { kind, rules } = schedule;
   if (rules === undefined && (kind === 'interval' || kind === 'one_off')) return null;
   const timetable: Timetable = timetableOf(schedule, id);
-  const stepped = kind === 'cron' || rules?.exclude !== undefined;
+  const stepped = rules?.exclude !== undefined;
   return {
     timetable,
     policy: rules?.misfire ?? 'once',

@@ -7,6 +7,9 @@ import { type Extras, extrasOf } from './extras.ts';
 import { IdIndex } from './id-index.ts';
 import { Routes } from './routes.ts';
 
+/** Times of a job that are stepped over one by one. */
+const MOST_STEPS = 1000;
+
 /**
  * The jobs in memory, outside the JavaScript heap: a job is a slot, a row over these columns. What is not needed
  * to run the job (its interval's text, say) stays in MySQL.
@@ -159,6 +162,8 @@ export class JobArena {
   stepBack(slot: number, time: number, count: number): number {
     const timetable = this.misfire(slot)?.timetable;
     if (timetable === undefined) return time - count * this.interval.get(slot);
+    // So far back nobody looks in daily work: what the run stood for is then not told after a crash.
+    if (count > MOST_STEPS) return time;
     let earlier = time;
     for (let left = count; left > 0; left--) earlier = timetable.lastAtOrBefore(earlier - 1);
     return Math.max(earlier, this.since.get(slot));

@@ -29,7 +29,7 @@ export type ClientsOptions = {
   readonly oracle: Oracle;
   readonly server: MysqlServer;
   readonly instances: readonly Instance[];
-  readonly choices: Pick<Choices, 'jobs' | 'routes' | 'changePause' | 'atOnce' | 'rules'>;
+  readonly choices: Pick<Choices, 'jobs' | 'routes' | 'changePause' | 'atOnce' | 'rules' | 'step'>;
   /** Unix ms: from here on what a change ended, whose outcome was not known, must not be sent any more. */
   readonly settledAt: number;
 };
@@ -159,7 +159,7 @@ export class Clients {
 
   /** Each kind of schedule and rule, at a pace that shows within seconds. */
   #withRules(): JobRequest {
-    const { world } = this.#options;
+    const { world, choices } = this.#options;
     const interval = { ms: world.pick(INTERVALS) * 1000, text: null };
     const kind: JobRequest = world.pick([
       { interval },
@@ -173,7 +173,9 @@ export class Clients {
       { maxRuns: world.whole(1, 6) },
       { lastRun: Math.floor(EPOCH + world.now + world.between(2000, 12_000)) },
     ]);
-    const misfire: JobRequest = world.pick([{}, {}, { misfire: 'all' }, { misfire: 'skip' }]);
+    // After a step of the clock by minutes each missed run of many jobs would hold up all that is due.
+    const all: JobRequest = choices.step === 0 ? { misfire: 'all' } : {};
+    const misfire = world.pick<JobRequest>([{}, {}, all, { misfire: 'skip' }]);
     return { ...kind, ...rule, ...misfire };
   }
 
@@ -182,7 +184,7 @@ export class Clients {
     const dice = world.random();
     if (dice < 0.4) return { interval: { ms: world.pick(INTERVALS) * 1000, text: null } };
     if (dice < 0.7) return { immediate: true };
-    if (dice < 0.75) return { shift: world.whole(-2, 2) };
+    if (dice < 0.75) return { shift: world.whole(-2, 2) * 1000 };
     if (dice < 0.9 || job.stored === null)
       return { firstRun: Math.floor(EPOCH + world.now + world.between(-500, 3000)) };
     return {};

@@ -45,6 +45,15 @@ export function integer(minimum: number, maximum: number): ParameterType<number>
   };
 }
 
+/** Whole seconds, as ms. */
+export function seconds(minimum: number, maximum: number): ParameterType<number> {
+  const whole = integer(minimum, maximum);
+  return {
+    text: (name, text) => whole.text(name, text) * 1000,
+    json: (name, value) => whole.json(name, value) * 1000,
+  };
+}
+
 export function choice<const T extends string>(...choices: readonly T[]): ParameterType<T> {
   return textual((name, text) => {
     const found = choices.find((one) => one === text);

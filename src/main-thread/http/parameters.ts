@@ -54,7 +54,7 @@ const PLAIN = {
   misfire: ['misfire', types.choice('once', 'skip', 'all')],
   misfire_age: ['misfireAge', types.duration],
   not_before: ['notBefore', types.time],
-  shift: ['shift', types.integer(-INTERVAL_LIMIT, INTERVAL_LIMIT)],
+  shift: ['shift', types.seconds(-INTERVAL_LIMIT, INTERVAL_LIMIT)],
   enabled: ['enabled', types.boolean],
   note: ['note', types.string(1000)],
   tags: ['tags', types.list(',', TAGS_LIMIT, types.string(64, TAG))],
