@@ -128,10 +128,14 @@ export class Clients {
     const { world } = this.#options;
     if (job.busy || !this.#resolve(job)) return;
     const dice = world.random();
+    // Which missed ones run may change without the job being planned anew: that is not judged.
+    const misfire = job.stored?.rules?.misfire;
+    const same = misfire && { misfire };
     if (job.paused) this.request(job, dice < 0.2 ? 'delete' : 'post', dice < 0.2 ? {} : { enabled: true });
     else if (job.stored !== null && dice > 1 - this.#options.choices.rules / 5) {
       this.request(job, 'post', { enabled: false });
-    } else if (job.stored === null || dice < 0.35) this.request(job, 'put', this.#schedule(job));
+    } else if (job.stored === null || dice < 0.35)
+      this.request(job, 'put', { ...same, ...this.#schedule(job) });
     else if (dice < 0.75) this.request(job, 'post', this.#replan(job));
     else this.request(job, 'delete', {});
   }
@@ -176,7 +180,9 @@ export class Clients {
     // After a step of the clock by minutes each missed run of many jobs would hold up all that is due.
     const all: JobRequest = choices.step === 0 ? { misfire: 'all' } : {};
     const misfire = world.pick<JobRequest>([{}, {}, all, { misfire: 'skip' }]);
-    return { ...kind, ...rule, ...misfire };
+    // Never what is stored: a change of the misfire rule alone plans nothing anew, and when it counts is not judged.
+    const firstRun = Math.floor(EPOCH + world.now + world.between(0, 1500));
+    return { ...kind, ...rule, ...misfire, firstRun };
   }
 
   #replan(job: ClientJob): JobRequest {
