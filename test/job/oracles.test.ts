@@ -61,8 +61,6 @@ t.test('calendar intervals meet the local times that GNU date tells', async (t) 
     ),
     // The local time stays while the clocks change.
     ['Europe/Istanbul', '2016-03-2', 'P1D', 5],
-    ['Pacific/Apia', '2011-12-3', 'P1D', 2],
-    ['UTC', '2100-02-2', 'P1D', 3],
   ];
   for (const [zone, prefix, duration, count] of cases) {
     const expected = said(zone, prefix).filter((_, index) => index < count);
@@ -92,8 +90,8 @@ t.test('a day after another keeps its local time where GNU date says when that i
     const timetable = timetableOf(calendar('P1D', first, { location: zone! }), 1);
     for (const [, local, seconds] of times) {
       const time = Number(seconds) * 1000;
-      t.equal(show(timetable.firstAtOrAfter(time - 3_600_000)), show(time), local);
-      t.equal(show(timetable.lastAtOrBefore(time + 3_600_000)), show(time), local);
+      t.equal(show(timetable.firstAtOrAfter(time - 3_600_000)), show(time), local!);
+      t.equal(show(timetable.lastAtOrBefore(time + 3_600_000)), show(time), local!);
     }
   }
 });
