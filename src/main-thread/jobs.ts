@@ -1,9 +1,12 @@
 import type { Clock } from '../clock.ts';
 import { DalgaError } from '../errors.ts';
 import type { JobRow } from '../job/job.ts';
+import { isEverything } from '../job/job-filter.ts';
 import { nextRun } from '../job/next-run.ts';
+import { createJobList } from './job-list.ts';
 import type { JobService, JobView } from './job-service.ts';
 import type { Owner } from './owner.ts';
+import type { JobLister } from './store/job-lister.ts';
 import type { JobReader } from './store/job-reader.ts';
 
 /** How long a DELETE waits for the scheduler's acknowledgement, ms. */
@@ -12,6 +15,7 @@ const ACKNOWLEDGE_TIMEOUT = 1000;
 export type JobsOptions = {
   readonly clock: Clock;
   readonly reader: JobReader;
+  readonly lister: JobLister;
   /** The owner's part while this instance owns the table. @throws DalgaError why it does not */
   readonly owner: () => Owner;
   /** The same, or null. */
@@ -19,9 +23,10 @@ export type JobsOptions = {
 };
 
 /** The operations on jobs: writes go to the owner, reads to MySQL. */
-export function createJobs({ clock, reader, owner, ownerOrNull }: JobsOptions): JobService {
+export function createJobs({ clock, reader, lister, owner, ownerOrNull }: JobsOptions): JobService {
   const view = (row: JobRow): JobView => ({ row, nextRun: nextRun(row, clock.now()) });
   return {
+    list: createJobList({ clock, lister, owner, ownerOrNull }),
     async put(key, request, conditions) {
       const current = owner();
       const { created, row, number } = await current.coalescer.put(key, request, conditions);
@@ -31,8 +36,9 @@ export function createJobs({ clock, reader, owner, ownerOrNull }: JobsOptions): 
     async putAll(puts) {
       return owner().coalescer.putAll(puts);
     },
-    async *all() {
-      for await (const rows of reader.pages()) {
+    async *all(filter) {
+      // All are quicker by their ids, as they lie in the table.
+      for await (const rows of isEverything(filter) ? reader.pages() : lister.pages(filter)) {
         const coalescer = ownerOrNull()?.coalescer;
         yield rows.filter(({ id, version }) => !coalescer?.isSettled(id, version));
       }
