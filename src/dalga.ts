@@ -10,6 +10,7 @@ import { createJobs } from './main-thread/jobs.ts';
 import { memoryLimit } from './main-thread/memory.ts';
 import { createMetrics, startingData } from './main-thread/metrics.ts';
 import { type PreparedScheduler, prepareScheduler } from './main-thread/scheduler-worker.ts';
+import { createJobLister } from './main-thread/store/job-lister.ts';
 import { createJobReader } from './main-thread/store/job-reader.ts';
 import { checkTables, createTables } from './main-thread/store/schema-check.ts';
 import { Tenure } from './main-thread/tenure.ts';
@@ -51,6 +52,7 @@ export function createDalga(config: Config, deps: DalgaDeps = {}): Dalga {
   let app: FastifyInstance | null = null;
   let tenure: Tenure | null = null;
   let reader: ReturnType<typeof createJobReader> | null = null;
+  let lister: ReturnType<typeof createJobLister> | null = null;
   let address = '';
 
   return {
@@ -67,9 +69,11 @@ export function createDalga(config: Config, deps: DalgaDeps = {}): Dalga {
         : checkTables(config.mysql);
       tablesChecked.catch(() => {});
       reader = createJobReader(config.mysql);
+      lister = createJobLister(config.mysql);
       const jobs = createJobs({
         clock,
         reader,
+        lister,
         owner: () => tenure?.owner() ?? refuse(),
         ownerOrNull: () => tenure?.ownerOrNull() ?? null,
         exchanges: new Exchanges((exchange) => lookForExchange(config.rabbitmq, exchange), clock),
@@ -114,7 +118,7 @@ export function createDalga(config: Config, deps: DalgaDeps = {}): Dalga {
       // What is still open now is idle, or has a request that will not end.
       app?.server.closeAllConnections();
       await closed;
-      await reader?.close();
+      await Promise.all([reader?.close(), lister?.close()]);
       log.info({ clean }, clean ? 'stopped' : 'stopped before all was settled: some messages may come twice');
       return clean;
     },

@@ -32,7 +32,7 @@ export const ROUTING_KEY_COLUMN = SCHEDULE_COLUMNS.length;
 export const JOB_COLUMN = SCHEDULE_COLUMNS.length + 1;
 
 /** The column `kind`. */
-const KIND = { interval: 0, one_off: 1, calendar: 2, cron: 3 } as const;
+export const KIND = { interval: 0, one_off: 1, calendar: 2, cron: 3 } as const;
 
 /** The column `options`, as JSON: what few jobs have. */
 type OptionsColumn = {
@@ -124,4 +124,25 @@ function decodeSchedule(row: readonly unknown[], { cron, rules }: OptionsColumn)
     return { kind: 'cron', intervalMs: null, intervalText: null, cron, ...given };
   }
   throw new RangeError(`job ${row[0]} is of a kind (${kind}) that this version does not know`);
+}
+
+/** A job as a walk meets it, for those that write to it; its bytes are in arrays of their own. */
+export type NamedRow = KeyBytes & {
+  readonly id: number;
+  readonly version: number;
+  readonly hash: Uint8Array;
+  readonly tags: readonly string[];
+};
+
+/** Decodes the columns of `named` in list-statements.ts. */
+export function decodeNamed(row: readonly unknown[]): NamedRow {
+  const options = row[6] as Buffer | null;
+  return {
+    routingKey: new Uint8Array(row[0] as Buffer),
+    id: row[2] as number,
+    hash: new Uint8Array(row[3] as Buffer),
+    job: new Uint8Array(row[4] as Buffer),
+    version: row[5] as number,
+    tags: options === null ? [] : ((JSON.parse(options.toString('utf8')) as OptionsColumn).tags ?? []),
+  };
 }

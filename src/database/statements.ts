@@ -152,7 +152,8 @@ export function jobStatements(tableName: string) {
   };
 }
 
-function marks(count: number): string {
+/** As many places for values. */
+export function marks(count: number): string {
   return Array.from({ length: count }, () => '?').join(', ');
 }
 

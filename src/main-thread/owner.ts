@@ -1,8 +1,9 @@
 import type { Clock, Timers } from '../clock.ts';
 import type { Config } from '../config.ts';
-import type { PlainError } from '../errors.ts';
+import { DalgaError, type PlainError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { SchedulerCounters } from '../protocol/main-scheduler.ts';
+import type { AnswerTo, Question } from '../protocol/questions.ts';
 import { JobMemory } from './memory.ts';
 import type { SchedulerThread, StartScheduler } from './scheduler-client.ts';
 import { type CheckpointWriter, createCheckpointWriter } from './store/checkpoint.ts';
@@ -139,6 +140,11 @@ export class Owner {
     return this.#counters;
   }
 
+  /** Whether the scheduler knows all jobs. */
+  get loaded(): boolean {
+    return this.#loaded;
+  }
+
   get epoch(): number {
     return this.#options.owned.epoch;
   }
@@ -159,6 +165,12 @@ export class Owner {
   /** Resolves when the scheduler has taken these changes in, after at most `timeout` ms. */
   acknowledged(number: number, timeout: number): Promise<void> {
     return this.#thread.client.acknowledged(number, timeout);
+  }
+
+  /** @param timeout ms. @throws DalgaError not_ready when there is no answer, or not all jobs are loaded yet */
+  ask<Q extends Question>(question: Q, timeout: number): Promise<AnswerTo<Q>> {
+    if (!this.#loaded) return Promise.reject(new DalgaError('not_ready', 'the jobs are still being loaded'));
+    return this.#thread.client.ask(question, timeout);
   }
 
   trust(until: number): void {

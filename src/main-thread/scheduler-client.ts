@@ -1,5 +1,5 @@
 import type { Timers } from '../clock.ts';
-import type { PlainError } from '../errors.ts';
+import { DalgaError, type PlainError } from '../errors.ts';
 import type {
   JobChange,
   Progress,
@@ -7,6 +7,7 @@ import type {
   SchedulerInit,
   SchedulerReport,
 } from '../protocol/main-scheduler.ts';
+import type { Answer, AnswerTo, Question } from '../protocol/questions.ts';
 import { type TypedPort, unreachable } from '../protocol/typed-port.ts';
 
 export type SchedulerEvents = {
@@ -24,13 +25,20 @@ export type SchedulerEvents = {
 /** Main's end of the port. */
 export type SchedulerPort = TypedPort<SchedulerCommand, SchedulerReport>;
 
+/** A question whose answer is still to come. */
+type Asked = { resolve(answer: Answer): void; reject(error: DalgaError): void };
+
 /** Main's end of the port to the scheduler thread. */
 export class SchedulerClient {
   readonly #port: SchedulerPort;
   readonly #events: SchedulerEvents;
   readonly #timers: Timers;
   readonly #waiting = new Map<number, () => void>();
+  readonly #questions = new Map<number, Asked>();
   #number = 0;
+  /** The last batch of changes of which it is known that the scheduler took it in. */
+  #taken = 0;
+  #asked = 0;
   #onStopped: ((stopped: { progress: Progress; clean: boolean }) => void) | null = null;
   #failed = false;
   #ended = false;
@@ -53,6 +61,7 @@ export class SchedulerClient {
    * Resolves once the scheduler has taken in these changes, which were posted with `reply`, or after `timeout` ms.
    */
   acknowledged(number: number, timeout: number): Promise<void> {
+    if (number <= this.#taken) return Promise.resolve();
     return new Promise((resolve) => {
       const done = () => {
         this.#timers.clear(timer);
@@ -63,6 +72,35 @@ export class SchedulerClient {
       const before = this.#waiting.get(number);
       const timer = this.#timers.set(done, timeout);
       this.#waiting.set(number, done);
+    });
+  }
+
+  /**
+   * Asks the scheduler for what it has in memory.
+   *
+   * @param timeout ms
+   * @throws DalgaError not_ready when the thread has ended, or does not answer in time
+   */
+  ask<Q extends Question>(question: Q, timeout: number): Promise<AnswerTo<Q>> {
+    if (this.#failed || this.#ended) return Promise.reject(noAnswer('has ended'));
+    const number = ++this.#asked;
+    return new Promise((resolve, reject) => {
+      const timer = this.#timers.set(() => {
+        this.#questions.delete(number);
+        reject(noAnswer('has not answered in time'));
+      }, timeout);
+      this.#questions.set(number, {
+        resolve: (answer) => {
+          this.#timers.clear(timer);
+          // The scheduler answers what it was asked.
+          resolve(answer as AnswerTo<Q>);
+        },
+        reject: (error) => {
+          this.#timers.clear(timer);
+          reject(error);
+        },
+      });
+      this.#port.send({ type: 'question', number, question });
     });
   }
 
@@ -96,7 +134,17 @@ export class SchedulerClient {
     if (this.#failed || this.#ended) return;
     this.#failed = true;
     for (const resolve of this.#waiting.values()) resolve();
+    this.#refuseQuestions();
     this.#events.onFailed(error, startup);
+  }
+
+  #noteTaken(number: number): void {
+    if (number > this.#taken) this.#taken = number;
+  }
+
+  #refuseQuestions(): void {
+    for (const { reject } of this.#questions.values()) reject(noAnswer('has ended'));
+    this.#questions.clear();
   }
 
   #hear(report: SchedulerReport): void {
@@ -105,10 +153,16 @@ export class SchedulerClient {
         this.#events.onStarted();
         break;
       case 'changes.acknowledged':
+        this.#noteTaken(report.number);
         this.#waiting.get(report.number)?.();
         break;
       case 'progress':
+        this.#noteTaken(report.progress.applied);
         this.#events.onProgress(report.progress);
+        break;
+      case 'answer':
+        this.#questions.get(report.number)?.resolve(report.answer);
+        this.#questions.delete(report.number);
         break;
       case 'load.begun':
         this.#events.onLoading(report.jobs);
@@ -122,6 +176,7 @@ export class SchedulerClient {
       case 'scheduler.stopped':
         // It ends by itself now.
         this.#ended = true;
+        this.#refuseQuestions();
         this.#onStopped?.({ progress: report.progress, clean: report.clean });
         break;
       case 'scheduler.failed':
@@ -131,6 +186,10 @@ export class SchedulerClient {
         unreachable(report);
     }
   }
+}
+
+function noAnswer(reason: string): DalgaError {
+  return new DalgaError('not_ready', `the scheduler ${reason}`);
 }
 
 export type SchedulerThread = {

@@ -2,6 +2,7 @@ import type { Config } from '../config.ts';
 import type { PlainError } from '../errors.ts';
 import type { JobRow, SettledJob } from '../job/job.ts';
 import type { Lateness } from './lateness.ts';
+import type { Answer, Question } from './questions.ts';
 
 /**
  * All that crosses the port between the main thread and the scheduler thread. Main sends commands, the scheduler
@@ -48,6 +49,8 @@ export type SchedulerCommand =
   | { readonly type: 'clock.adjusted'; readonly offset: number; readonly stepped: boolean }
   /** Open the snapshot and load the table: sent once main forwards every change. */
   | { readonly type: 'load.start' }
+  /** Asked of what is in memory; the report `answer` has its number. */
+  | { readonly type: 'question'; readonly number: number; readonly question: Question }
   /** Hand out nothing more, settle what is in flight until the deadline (monotonic ms), then report `stopped`. */
   | { readonly type: 'scheduler.stop'; readonly deadline: number };
 
@@ -109,6 +112,7 @@ export type SchedulerReport =
   | { readonly type: 'scheduler.started' }
   | { readonly type: 'changes.acknowledged'; readonly number: number }
   | { readonly type: 'progress'; readonly progress: Progress }
+  | { readonly type: 'answer'; readonly number: number; readonly answer: Answer }
   /** The table is open, and has about so many jobs. */
   | { readonly type: 'load.begun'; readonly jobs: number }
   | { readonly type: 'load.finished'; readonly jobs: number; readonly duration: number }

@@ -1,4 +1,5 @@
 import { Column } from './column.ts';
+import { LeastFirst } from './least-first.ts';
 
 /**
  * An indexed priority queue of slots by due time: a heap of four children a node (half the depth of a binary
@@ -38,6 +39,25 @@ export class PriorityQueue {
   /** How many slots are due at or before a time, Unix ms; it takes as long as there are many. */
   countUntil(time: number): number {
     return this.#countFrom(0, time);
+  }
+
+  /**
+   * The first `count` slots by their times, earliest first; those of one time in no order. A walk over the heap, best
+   * first: it takes count * log(count), however many are queued, and changes nothing.
+   */
+  first(count: number): readonly { readonly slot: number; readonly time: number }[] {
+    const found: { slot: number; time: number }[] = [];
+    // Places whose parents are found, and which may be next.
+    const next = new LeastFirst((place) => this.#times.get(place));
+    if (this.#size > 0) next.add(0);
+    while (found.length < count) {
+      const place = next.take();
+      if (place === undefined) break;
+      found.push({ slot: this.#slots.get(place), time: this.#times.get(place) });
+      const end = Math.min(place * 4 + 5, this.#size);
+      for (let child = place * 4 + 1; child < end; child++) next.add(child);
+    }
+    return found;
   }
 
   /** Queues the slot, or moves it, to a due time; Infinity removes it. */

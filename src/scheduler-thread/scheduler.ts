@@ -2,6 +2,7 @@ import type { Clock, Timers } from '../clock.ts';
 import { decodeExceptions } from '../job/exceptions.ts';
 import type { JobRow } from '../job/job.ts';
 import type { JobChange, Progress, SchedulerCounters } from '../protocol/main-scheduler.ts';
+import type { Answer, Question } from '../protocol/questions.ts';
 import {
   Outcome,
   type OutcomeCode,
@@ -9,6 +10,7 @@ import {
   type PublishBatch,
   type PublisherReport,
 } from '../protocol/scheduler-publisher.ts';
+import { answer } from './answers.ts';
 import { buildBatch } from './batch-builder.ts';
 import { BatchesOut } from './batches-out.ts';
 import { CatchUp } from './catch-up.ts';
@@ -201,6 +203,10 @@ export class Scheduler {
 
   get connections(): number {
     return this.#connected.size;
+  }
+
+  answer(question: Question): Answer {
+    return answer(question, this.#occurrences);
   }
 
   /** What main makes a checkpoint of. @param fresh of this very moment */

@@ -132,6 +132,13 @@ export class SchedulerService {
       case 'load.start':
         void this.#load();
         break;
+      case 'question':
+        port.send({
+          type: 'answer',
+          number: command.number,
+          answer: this.#scheduler.answer(command.question),
+        });
+        break;
       case 'scheduler.stop':
         void this.#stop(command.deadline);
         break;

@@ -1,4 +1,5 @@
 import t from 'tap';
+import { listStatements } from '../../src/database/list-statements.ts';
 import {
   createMigrationTable,
   migrationStatements,
@@ -20,6 +21,7 @@ import {
   transaction,
 } from '../../src/database/statements.ts';
 import type { JobRow } from '../../src/job/job.ts';
+import type { JobFilter } from '../../src/job/job-filter.ts';
 import { mysqlErrors } from './mysql-grammar.ts';
 
 /** What only one of the two servers, or only a newer one, speaks. */
@@ -39,10 +41,29 @@ const name = { id: 'a', host: 'b', address: 'c' };
 const write = { batch: 1, stamp: 1, nextId: 1, lease: 1 };
 const exceptions = new Uint8Array(1);
 
+/** Every condition that a list of jobs can have. */
+function everyList(table: string): Statement[] {
+  const lists = listStatements(table);
+  const place = { routingKey: hash, jobStart: hash, id: 1 };
+  const filters: JobFilter[] = [
+    {},
+    { routingKey: 'a', jobPrefix: 'b', tag: 'c', kind: 'cron', enabled: true },
+    { routingKeyPrefix: 'a', jobPrefix: 'b'.repeat(300) },
+  ];
+  return filters.flatMap((filter) => {
+    const whole = { filter, after: null, upTo: null };
+    const part = { filter, after: place, upTo: place };
+    return [whole, part].flatMap((stretch) => [
+      ...[lists.place(stretch, 5), lists.placed(stretch, 5), lists.named(stretch, 5)],
+    ]);
+  });
+}
+
 function everyStatement(table: string): Statement[] {
   const jobs = jobStatements(table);
   const state = stateStatements(table);
   return [
+    ...[...everyList(table), listStatements(table).rows([1, 2])],
     ...Object.values(transaction),
     ...[sessionSettings(10_000), sessionSettings(null), processList, killConnection(1)],
     ...[getLock('x', 1), releaseLock('x'), estimateJobs(table)],

@@ -69,6 +69,49 @@ t.test('an acknowledgement frees all who wait for it; without one the time runs 
   await client.acknowledged(client.post([], true), 5);
 });
 
+t.test('what is known to be taken in is not waited for', async (t) => {
+  const { client, far, received } = setUp(t);
+  const early = client.post([], true);
+  const late = client.post([], true);
+  await received(2);
+  const waiting = client.acknowledged(late, 60_000);
+  far.send({ type: 'changes.acknowledged', number: late });
+  await waiting;
+  await client.acknowledged(early, 60_000);
+});
+
+t.test('a question has its answer, by its number', async (t) => {
+  const { client, far, received } = setUp(t);
+  const first = client.ask({ about: 'next', limit: 1 }, 60_000);
+  const second = client.ask({ about: 'next', limit: 2 }, 60_000);
+  const asked = await received(2);
+  t.match(asked, [
+    { type: 'question', number: 1, question: { about: 'next', limit: 1 } },
+    { type: 'question', number: 2, question: { about: 'next', limit: 2 } },
+  ]);
+  const answer = (id: number) =>
+    ({ about: 'next', ids: Float64Array.of(id), times: Float64Array.of(id * 1000) }) as const;
+  far.send({ type: 'answer', number: 2, answer: answer(22) });
+  far.send({ type: 'answer', number: 1, answer: answer(11) });
+  t.same([...(await first).ids, ...(await second).ids], [11, 22]);
+});
+
+t.test('a question that nobody answers is refused', async (t) => {
+  const { client, far } = setUp(t);
+  const refused = { code: 'not_ready', status: 503 };
+  await t.rejects(client.ask({ about: 'next', limit: 1 }, 5), refused);
+  // An answer that comes too late has nobody to go to.
+  far.send({
+    type: 'answer',
+    number: 1,
+    answer: { about: 'next', ids: new Float64Array(), times: new Float64Array() },
+  });
+  const waiting = client.ask({ about: 'next', limit: 1 }, 60_000);
+  client.fail({ name: 'Error', message: 'x' });
+  await t.rejects(waiting, refused);
+  await t.rejects(client.ask({ about: 'next', limit: 1 }, 60_000), refused);
+});
+
 t.test('reports reach their listeners', async (t) => {
   const { client, far, events, received } = setUp(t);
   far.send({ type: 'scheduler.started' });

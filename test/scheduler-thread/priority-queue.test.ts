@@ -63,3 +63,22 @@ t.test('grows over several chunks', async (t) => {
   }
   t.equal(queue.size, 0);
 });
+
+t.test('the first ones, however many are queued, and nothing is changed', async (t) => {
+  for (const size of [0, 1, 5, 1000]) {
+    const queue = new PriorityQueue();
+    for (let slot = 0; slot < size; slot++) queue.set(slot, (slot * 7919) % 500);
+    const times = Array.from({ length: size }, (_, slot) => (slot * 7919) % 500).sort((a, b) => a - b);
+    for (const count of [0, 1, 7, 999, 2000]) {
+      const first = queue.first(count);
+      t.same(
+        first.map(({ time }) => time),
+        times.slice(0, count),
+        `${count} of ${size}`,
+      );
+      t.ok(first.every(({ slot, time }) => queue.timeOf(slot) === time));
+      t.equal(new Set(first.map(({ slot }) => slot)).size, first.length, 'each once');
+    }
+    t.equal(queue.size, size);
+  }
+});

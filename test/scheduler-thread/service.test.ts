@@ -1,16 +1,18 @@
 import { pino } from 'pino';
 import t from 'tap';
 import { loadConfig } from '../../src/config.ts';
-import type { SchedulerReport } from '../../src/protocol/main-scheduler.ts';
+import type { SchedulerCommand, SchedulerReport } from '../../src/protocol/main-scheduler.ts';
 import { SchedulerService } from '../../src/scheduler-thread/service.ts';
 import { listed } from '../helpers/exceptions.ts';
 import { ManualTime } from '../helpers/manual-time.ts';
+import { intervalRow } from '../helpers/rows.ts';
 
 const NOW = 1_800_000_000_000;
 
 function setUp() {
   const time = new ManualTime(NOW);
   const sent: SchedulerReport[] = [];
+  let obey: (command: SchedulerCommand) => void = () => {};
   const service = new SchedulerService({
     init: {
       config: loadConfig({ env: {}, args: [] }).config,
@@ -21,7 +23,13 @@ function setUp() {
       trustedUntil: Number.POSITIVE_INFINITY,
       memoryLimit: Number.POSITIVE_INFINITY,
     },
-    port: { send: (report) => sent.push(report), listen: () => {}, close: () => {} },
+    port: {
+      send: (report) => sent.push(report),
+      listen: (listener) => {
+        obey = listener;
+      },
+      close: () => {},
+    },
     clock: Object.assign(time, { setOffset: () => {} }),
     timers: time,
     random: () => 0.5,
@@ -33,7 +41,7 @@ function setUp() {
   });
   const connections = () =>
     sent.filter((report) => report.type === 'broker.changed').map(({ connected }) => connected);
-  return { service, sent, connections };
+  return { service, sent, connections, obey: (command: SchedulerCommand) => obey(command) };
 }
 
 t.test('main is told how many publisher threads reach the broker', async (t) => {
@@ -47,4 +55,24 @@ t.test('main is told how many publisher threads reach the broker', async (t) => 
   t.match(sent.at(-1), { type: 'broker.changed', connected: 0, reason: /thread has ended/ });
   service.hear({ ...changed, threadId: 3, connected: true, reason: null });
   t.same(connections(), [1, 2, 1, 0, 1]);
+});
+
+t.test('it tells which jobs are next, and when', async (t) => {
+  const { sent, obey } = setUp();
+  const changes = [300, 100, 200].map((delay, at) => {
+    const row = intervalRow(at + 1, 60_000, NOW + delay, { since: NOW });
+    return { op: 'upsert', row } as const;
+  });
+  const paused = intervalRow(9, 60_000, NOW + 1, { since: NOW, enabled: false });
+  obey({
+    type: 'jobs.changed',
+    number: 1,
+    changes: [...changes, { op: 'upsert', row: paused }],
+    reply: false,
+  });
+  obey({ type: 'question', number: 7, question: { about: 'next', limit: 2 } });
+  t.strictSame(sent.at(-1), {
+    ...{ type: 'answer', number: 7 },
+    answer: { about: 'next', ids: Float64Array.of(2, 3), times: Float64Array.of(NOW + 100, NOW + 200) },
+  });
 });

@@ -7,6 +7,7 @@ import { Exchanges } from '../../src/main-thread/exchanges.ts';
 import type { JobService } from '../../src/main-thread/job-service.ts';
 import { createJobs } from '../../src/main-thread/jobs.ts';
 import { SchedulerClient, type StartScheduler } from '../../src/main-thread/scheduler-client.ts';
+import { createJobLister } from '../../src/main-thread/store/job-lister.ts';
 import { createJobReader } from '../../src/main-thread/store/job-reader.ts';
 import { Tenure } from '../../src/main-thread/tenure.ts';
 import type { SchedulerCommand, SchedulerReport } from '../../src/protocol/main-scheduler.ts';
@@ -112,6 +113,7 @@ export class Instance {
     const jobs = createJobs({
       clock,
       reader,
+      lister: createJobLister(config.mysql, { connect: () => connect(server, client, null) }),
       owner: () => tenure.owner(),
       ownerOrNull: () => tenure.ownerOrNull(),
       exchanges: new Exchanges(async () => null, clock),

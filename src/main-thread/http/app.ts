@@ -17,6 +17,7 @@ import { splitTarget } from './request-target.ts';
 import { addBulkRoutes } from './routes/bulk.ts';
 import { addHealthRoutes } from './routes/health.ts';
 import { addJobRoutes } from './routes/jobs.ts';
+import { addListRoutes } from './routes/list.ts';
 import { addMetricsRoute } from './routes/metrics.ts';
 
 /** What CONNECT, which has no path, is told. */
@@ -127,6 +128,7 @@ export function createApp({
     scope.setSerializerCompiler(() => JSON.stringify);
     await collectSchemas(scope, version);
     addJobRoutes(scope, jobs);
+    addListRoutes(scope, jobs);
     await addBulkRoutes(scope, { jobs, clock, lineLimit: bodyLimit });
     addHealthRoutes(scope, health);
     addMetricsRoute(scope, metrics);

@@ -16,7 +16,9 @@ const EXCLUDE_LIMIT = 100;
 const PAYLOAD_LIMIT = 1 << 20;
 
 const shortString = types.string(SHORT_STRING);
-const TAG = { match: /^[^\s,\p{Cc}]+$/u, rule: '1 to 64 bytes each, without white space and commas' };
+/** Bytes. */
+export const TAG_LIMIT = 64;
+export const TAG = { match: /^[^\s,\p{Cc}]+$/u, rule: '1 to 64 bytes each, without white space and commas' };
 
 /** AMQP's own names, for a job that gives its messages something of its own. */
 const MESSAGE = {
@@ -57,7 +59,7 @@ const PLAIN = {
   shift: ['shift', types.seconds(-INTERVAL_LIMIT, INTERVAL_LIMIT)],
   enabled: ['enabled', types.boolean],
   note: ['note', types.string(1000)],
-  tags: ['tags', types.list(',', TAGS_LIMIT, types.string(64, TAG))],
+  tags: ['tags', types.list(',', TAGS_LIMIT, types.string(TAG_LIMIT, TAG))],
 } as const satisfies Readonly<Record<string, readonly [keyof JobRequest, types.ParameterType<unknown>]>>;
 
 /** Read together: the one says how the other is written. */

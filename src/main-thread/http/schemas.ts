@@ -212,15 +212,56 @@ export const importJobsSchema = {
   },
 };
 
-export const exportJobsSchema = {
-  operationId: 'exportJobs',
+/** Which jobs are meant: those that are all of it. */
+const filters = {
+  routing_key: { type: 'string', description: 'The routing key', examples: ['check_feed'] },
+  routing_key_prefix: { type: 'string', description: 'How the routing key begins', examples: ['check_'] },
+  job_prefix: {
+    type: 'string',
+    description: 'How the job begins: quickest together with routing_key',
+    examples: ['https://example.com/'],
+  },
+  tag: { type: 'string', description: 'One of its tags', examples: ['news'] },
+  kind: {
+    type: 'string',
+    enum: ['interval', 'one_off', 'calendar', 'cron'],
+    description: 'What its schedule is; calendar is an interval with years, months, weeks or days',
+    examples: ['cron'],
+  },
+  enabled: { type: 'boolean', description: 'False: only those that are paused', examples: [false] },
+};
+
+export const listJobsSchema = {
+  operationId: 'listJobs',
   tags: ['jobs'],
-  summary: 'Read all jobs',
+  summary: 'Read many jobs',
   description:
-    'A job a line, as NDJSON, in the form that POST takes: of an export an import makes the same jobs, with their phases. Jobs that change meanwhile may be in it as before or as after.',
+    'A page of jobs as JSON, in the order of routing key and job (of its first 200 bytes). Each page looks at 5,000 jobs at most: under a filter it may have fewer than limit, even none, and yet a next page; the last one has null as next. A page also ends at some MB. Where Accept names application/x-ndjson the answer is all jobs that the filters mean, a job a line, in no order, in the form that POST takes: of an export an import makes the same jobs, with their phases; limit, cursor and sort are not taken then. Jobs that change meanwhile may be in it as before or as after.',
+  querystring: {
+    type: 'object',
+    properties: {
+      ...filters,
+      limit: { type: 'integer', minimum: 1, maximum: 1000, default: 100, description: 'Jobs of a page' },
+      cursor: { type: 'string', description: 'next of the page before; with the same filters' },
+      sort: {
+        type: 'string',
+        enum: ['key', 'next_run'],
+        default: 'key',
+        description:
+          'next_run: the next ones due, as the scheduler has them, on the instance that owns the table. There is no next page; under a filter the next 5,000 due are looked at.',
+      },
+    },
+    additionalProperties: false,
+  },
   response: {
-    200: { description: 'The jobs', content: { 'application/x-ndjson': { schema: line } } },
-    ...problems([...READ, 'not_acceptable']),
+    200: {
+      description: 'The jobs',
+      content: {
+        'application/json': { schema: { $ref: 'JobPage#' } },
+        'application/x-ndjson': { schema: line },
+      },
+    },
+    ...problems([...READ, 'duplicate_parameter', 'not_acceptable', 'not_owner']),
   },
 };
 

@@ -65,6 +65,29 @@ export const sharedSchemas = [
     examples: [{ job: '1234', routing_key: 'check_feed', interval: 60, next_run: '2014-11-11T22:11:40Z' }],
   },
   {
+    $id: 'JobPage',
+    type: 'object',
+    required: ['jobs', 'next', 'total'],
+    properties: {
+      jobs: { type: 'array', items: { $ref: 'Job#' } },
+      next: {
+        type: ['string', 'null'],
+        description: 'cursor of the next page, which only Dalga can read; null when this is the last one',
+      },
+      total: {
+        type: ['integer', 'null'],
+        description: 'About how many jobs there are: an estimate. Null under a filter, where it is not known',
+      },
+    },
+    examples: [
+      {
+        jobs: [{ job: '1234', routing_key: 'check_feed', interval: 60, next_run: '2014-11-11T22:11:40Z' }],
+        next: null,
+        total: 1,
+      },
+    ],
+  },
+  {
     $id: 'Problem',
     type: 'object',
     description: 'A refusal (RFC 9457). Nothing was written, but for the code outcome_unknown.',

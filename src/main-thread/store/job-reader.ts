@@ -141,7 +141,8 @@ class CoalescingReader implements JobReader {
   }
 }
 
-function unreadable(error: unknown): DalgaError {
+/** What could not be read, as a client is told it. */
+export function unreadable(error: unknown): DalgaError {
   const reason = error instanceof Error ? error.message : String(error);
   return new DalgaError('database_unavailable', `MySQL cannot be read now: ${reason}`, { cause: error });
 }

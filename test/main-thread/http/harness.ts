@@ -8,9 +8,10 @@ import { DalgaError } from '../../../src/errors.ts';
 import { changeRow, createRow, type JobRequest, replaceRow } from '../../../src/job/change-row.ts';
 import type { IfMatch } from '../../../src/job/entity-tag.ts';
 import { hashJobKey, type JobKey, type JobRow } from '../../../src/job/job.ts';
+import { isEverything, type JobFilter, matches } from '../../../src/job/job-filter.ts';
 import { nextRun } from '../../../src/job/next-run.ts';
 import { type AppOptions, createApp } from '../../../src/main-thread/http/app.ts';
-import type { JobService, JobView } from '../../../src/main-thread/job-service.ts';
+import type { JobPage, JobService, JobView, ListQuery } from '../../../src/main-thread/job-service.ts';
 import { nameJob } from '../../../src/main-thread/store/batch-plan.ts';
 
 /** 2014-11-11T22:10:40.900Z, so that an interval of 60 gives the README's next_run, with ms to cut. */
@@ -22,11 +23,13 @@ type Call = { method: string; key: JobKey; request?: JobRequest; onlyCreate?: bo
 export class FakeJobs implements JobService {
   readonly calls: Call[] = [];
   readonly rows = new Map<string, JobRow>();
+  readonly queries: ListQuery[] = [];
   /** What every call rejects with, when set. */
   failure: unknown;
   /** What `putAll` tells of single jobs, by their names. */
   readonly faults = new Map<string, DalgaError>();
   now = NOW;
+  #ids = 0;
 
   async put(key: JobKey, request: JobRequest, { onlyCreate }: { onlyCreate: boolean; ifMatch: IfMatch }) {
     this.#record({ method: 'put', key, request, onlyCreate });
@@ -35,7 +38,7 @@ export class FakeJobs implements JobService {
     const named = nameJob(key, hashJobKey(key));
     const row =
       stored === undefined
-        ? createRow(named, request, this.now, 1)
+        ? createRow(named, request, this.now, ++this.#ids)
         : replaceRow(stored, named.hash, request, this.now);
     this.rows.set(JSON.stringify(key), row);
     return { created: stored === undefined, view: this.#view(row) };
@@ -55,9 +58,31 @@ export class FakeJobs implements JobService {
     return outcomes;
   }
 
-  async *all(): AsyncGenerator<readonly JobRow[]> {
+  async *all(filter: JobFilter): AsyncGenerator<readonly JobRow[]> {
     if (this.failure !== undefined) throw this.failure;
-    for (const row of this.rows.values()) yield [row];
+    for (const row of this.rows.values()) if (matches(filter, row)) yield [row];
+  }
+
+  async list(query: ListQuery): Promise<JobPage> {
+    if (this.failure !== undefined) throw this.failure;
+    this.queries.push(query);
+    const rows = this.#matching(query.filter);
+    const from = query.after === null ? 0 : rows.findIndex(({ id }) => id === query.after?.id) + 1;
+    const page = rows.slice(from, from + query.limit);
+    const last = page.at(-1);
+    const more = from + page.length < rows.length && last !== undefined;
+    return {
+      views: page.map((row) => this.#view(row)),
+      next: more ? { routingKey: last.routingKey, jobStart: last.job.subarray(0, 200), id: last.id } : null,
+      total: isEverything(query.filter) ? rows.length : null,
+    };
+  }
+
+  /** By their names. */
+  #matching(filter: JobFilter): JobRow[] {
+    return [...this.rows.values()]
+      .filter((row) => matches(filter, row))
+      .sort((a, b) => Buffer.compare(a.routingKey, b.routingKey) || Buffer.compare(a.job, b.job));
   }
 
   async get(key: JobKey): Promise<JobView | null> {

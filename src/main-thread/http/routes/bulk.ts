@@ -1,19 +1,17 @@
-import { once } from 'node:events';
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import { Readable } from 'node:stream';
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Clock } from '../../../clock.ts';
 import { DalgaError } from '../../../errors.ts';
 import type { JobService } from '../../job-service.ts';
 import { announcesBody } from '../body.ts';
 import { importJobs } from '../bulk-import.ts';
-import { formatBulkJob } from '../bulk-job.ts';
+import { beginNdjson, NDJSON } from '../ndjson-reply.ts';
 import { refuseParameters } from '../parameters.ts';
 import { splitTarget } from '../request-target.ts';
-import { exportJobsSchema, importJobsSchema } from '../schemas.ts';
+import { importJobsSchema } from '../schemas.ts';
 
 const PATH = '/jobs';
-export const NDJSON = 'application/x-ndjson';
 
 /** A body that stands still for this long is given up, ms. */
 const SILENCE_LIMIT = 60_000;
@@ -32,7 +30,7 @@ declare module 'fastify' {
   }
 }
 
-/** Many jobs in one call, each a line of NDJSON: in by POST, out by GET. Both are streams of any length. */
+/** Many jobs in one call, each a line of NDJSON: a stream of any length. How they come out is in list.ts. */
 export async function addBulkRoutes(
   app: FastifyInstance,
   { jobs, clock, lineLimit }: BulkRoutesOptions,
@@ -49,7 +47,7 @@ export async function addBulkRoutes(
       if (body === undefined || encoding !== 'identity') throw notJobs();
       // Whether it takes writes at all is told before anything is read.
       await jobs.putAll([]);
-      const response = begin(reply);
+      const response = beginNdjson(reply);
       request.raw.setTimeout(SILENCE_LIMIT, () => request.raw.destroy());
       try {
         await importJobs({
@@ -63,31 +61,6 @@ export async function addBulkRoutes(
       } catch {
         // The body broke off: nobody is there to be told.
         response.destroy();
-      }
-    });
-
-    scope.get(PATH, { schema: exportJobsSchema, exposeHeadRoute: false }, async (request, reply) => {
-      refuseParameters('GET', splitTarget(request.raw.url!).query, undefined);
-      if (!/(^|[, ])(application\/x-ndjson|application\/\*|\*\/\*)/.test(request.headers.accept ?? '*/*')) {
-        throw new DalgaError('not_acceptable', `GET ${PATH} answers ${NDJSON}: send Accept: ${NDJSON}`);
-      }
-      const pages = jobs.all()[Symbol.asyncIterator]();
-      // What fails at once is told as any other refusal.
-      const first = await pages.next();
-      const response = begin(reply);
-      try {
-        for (let page = first; !page.done; page = await pages.next()) {
-          const room = response.write(page.value.map((row) => `${formatBulkJob(row)}\n`).join(''));
-          if (!room && !response.destroyed)
-            await Promise.race([once(response, 'drain'), once(response, 'close')]);
-          if (response.destroyed) break;
-        }
-        response.end();
-      } catch {
-        // A client must not take a part for the whole.
-        response.destroy();
-      } finally {
-        await pages.return?.(undefined);
       }
     });
   });
@@ -105,11 +78,4 @@ function notJobs(): DalgaError {
     'unsupported_media_type',
     `POST ${PATH} takes jobs as ${NDJSON}, a line each, without Content-Encoding`,
   );
-}
-
-/** Takes the response from Fastify, which would wait for all of it. */
-function begin(reply: FastifyReply): ServerResponse {
-  reply.hijack();
-  reply.raw.writeHead(200, { 'content-type': NDJSON, 'cache-control': 'no-store' });
-  return reply.raw;
 }

@@ -1,0 +1,31 @@
+import { DalgaError } from '../../errors.ts';
+import { nearest } from '../../nearest.ts';
+import { duplicateParameter } from './body.ts';
+import type { ParameterType } from './parameter-types.ts';
+import { forEachPair, shorten } from './request-target.ts';
+
+/** The parameters that a query string may have, by their names. */
+export type QueryTypes = Readonly<Record<string, ParameterType<unknown>>>;
+
+/** What was read; absent where it was not named. */
+export type QueryValues<T extends QueryTypes> = {
+  readonly [Name in keyof T]?: T[Name] extends ParameterType<infer Value> ? Value : never;
+};
+
+/** Reads a query string of the call `taker`. @throws DalgaError that names the parameter and the rule */
+export function readQuery<T extends QueryTypes>(taker: string, query: string, types: T): QueryValues<T> {
+  const values: Record<string, unknown> = {};
+  forEachPair(query, (name, text) => {
+    if (!Object.hasOwn(types, name)) throw unknown(taker, name, Object.keys(types));
+    if (Object.hasOwn(values, name)) throw duplicateParameter(name);
+    values[name] = types[name]!.text(name, text);
+  });
+  return values as QueryValues<T>;
+}
+
+function unknown(taker: string, name: string, names: readonly string[]): DalgaError {
+  const parameter = shorten(name);
+  const meant = nearest(parameter.toLowerCase(), names);
+  const rule = meant === undefined ? `${taker} takes ${names.join(', ')}` : `did you mean ${meant}?`;
+  return new DalgaError('unknown_parameter', `${parameter} is not known: ${rule}`, { parameter });
+}
