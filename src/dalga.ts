@@ -6,11 +6,12 @@ import { DalgaError, type PlainError, StartupError } from './errors.ts';
 import { createLog, type Log } from './log.ts';
 import { Exchanges } from './main-thread/exchanges.ts';
 import { createApp } from './main-thread/http/app.ts';
+import { createInsight, type Versions } from './main-thread/insight.ts';
 import { createJobs } from './main-thread/jobs.ts';
 import { memoryLimit } from './main-thread/memory.ts';
 import { createMetrics, startingData } from './main-thread/metrics.ts';
 import { type PreparedScheduler, prepareScheduler } from './main-thread/scheduler-worker.ts';
-import { createJobLister } from './main-thread/store/job-lister.ts';
+import { createJobLister, type JobLister } from './main-thread/store/job-lister.ts';
 import { createJobReader } from './main-thread/store/job-reader.ts';
 import { checkTables, createTables } from './main-thread/store/schema-check.ts';
 import { Tenure } from './main-thread/tenure.ts';
@@ -52,8 +53,10 @@ export function createDalga(config: Config, deps: DalgaDeps = {}): Dalga {
   let app: FastifyInstance | null = null;
   let tenure: Tenure | null = null;
   let reader: ReturnType<typeof createJobReader> | null = null;
-  let lister: ReturnType<typeof createJobLister> | null = null;
+  let lister: JobLister | null = null;
   let address = '';
+
+  const starting = () => startingData(memoryLimit(config.memoryLimit));
 
   return {
     failed,
@@ -70,12 +73,14 @@ export function createDalga(config: Config, deps: DalgaDeps = {}): Dalga {
       tablesChecked.catch(() => {});
       reader = createJobReader(config.mysql);
       lister = createJobLister(config.mysql);
+      const owner = () => tenure?.owner() ?? refuse();
+      const ownerOrNull = () => tenure?.ownerOrNull() ?? null;
       const jobs = createJobs({
         clock,
         reader,
         lister,
-        owner: () => tenure?.owner() ?? refuse(),
-        ownerOrNull: () => tenure?.ownerOrNull() ?? null,
+        owner,
+        ownerOrNull,
         exchanges: new Exchanges((exchange) => lookForExchange(config.rabbitmq, exchange), clock),
       });
       app = createApp({
@@ -85,7 +90,12 @@ export function createDalga(config: Config, deps: DalgaDeps = {}): Dalga {
           alive: () => Promise.resolve(tenure?.alive() ?? true),
           readiness: () => tenure?.readiness() ?? { ready: false, reasons: { ownership: 'starting' } },
         },
-        metrics: createMetrics(() => tenure?.metrics() ?? startingData(memoryLimit(config.memoryLimit))),
+        metrics: createMetrics(() => tenure?.metrics() ?? starting()),
+        insight: createInsight({
+          ...{ clock, jobs, owner, ownerOrNull },
+          standing: () => tenure?.standing() ?? { ...starting(), owner: null },
+          versions: () => versionsOf(lister, brokerChecked),
+        }),
         limits: config.http,
         logger: log,
         version,
@@ -125,14 +135,21 @@ export function createDalga(config: Config, deps: DalgaDeps = {}): Dalga {
   };
 }
 
+async function versionsOf(lister: JobLister | null, broker: Promise<string | null>): Promise<Versions> {
+  const mysql = await lister?.serverVersion().catch(() => null);
+  return { dalga: version, node: process.version, mysql: mysql ?? null, rabbitmq: await broker };
+}
+
 /** A broker that cannot be reached may come later; one that refuses is for an operator to mend. */
-async function checkRabbitmq(config: Config, log: Log): Promise<void> {
+async function checkRabbitmq(config: Config, log: Log): Promise<string | null> {
   try {
     const { version: broker } = await checkBroker(config.rabbitmq);
     log.info(`RabbitMQ ${broker} at ${config.rabbitmq.host}:${config.rabbitmq.port}`);
+    return broker;
   } catch (error) {
     if (!(error instanceof StartupError) || !error.transient) throw error;
     log.warn(`${error.message}; publishing starts when it can be reached`);
+    return null;
   }
 }
 

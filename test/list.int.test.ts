@@ -1,6 +1,6 @@
 import t from 'tap';
 import { freePorts } from '../src/quickstart/free-port.ts';
-import { startDalga } from './helpers/dalga-process.ts';
+import { DalgaProcess, environment } from './helpers/dalga-process.ts';
 import { startService } from './helpers/service.ts';
 
 type Job = { job: string; routing_key: string; next_run: string };
@@ -55,12 +55,19 @@ t.test('jobs are listed, by name and by their next runs, and on a standby', asyn
   t.same(names(await page(url, 'sort=next_run&limit=3')), ['1', '086', '129']);
 
   const [port] = (await freePorts(1)) as [number];
-  const standby = await startDalga(service.settings, port);
+  const standby = new DalgaProcess(environment(service.settings, port));
   t.teardown(async () => {
-    standby.process.child.kill('SIGKILL');
-    await standby.process.exited;
+    standby.child.kill('SIGKILL');
+    await standby.exited;
   });
   const other = `http://127.0.0.1:${port}`;
+  // It never becomes ready: another instance owns the table.
+  const answers = () =>
+    fetch(`${other}/healthz`).then(
+      ({ ok }) => ok,
+      () => false,
+    );
+  while (!(await answers())) await new Promise((resolve) => setTimeout(resolve, 20));
   t.same(names(await page(other, 'tag=round')), ['000', '100', '200']);
   t.type((await page(other, 'limit=1')).total, 'number');
   const refused = await fetch(`${other}/jobs?sort=next_run`);

@@ -54,6 +54,8 @@ export function sessionSettings(lease: number | null): Statement {
 /** The sessions that this user may see: one's own are visible without the PROCESS privilege. */
 export const processList: Statement = { sql: 'SHOW PROCESSLIST', values: [] };
 
+export const serverVersion: Statement = { sql: 'SELECT VERSION()', values: [] };
+
 export function killConnection(id: number): Statement {
   return { sql: 'KILL ?', values: [id] };
 }

@@ -77,5 +77,6 @@ function isThere({ id, version }: JobRow, owner: Owner | null): boolean {
 async function totalOf({ lister, ownerOrNull }: JobListOptions, filter: JobFilter): Promise<number | null> {
   if (!isEverything(filter)) return null;
   const owner = ownerOrNull();
-  return owner?.loaded && owner.counters !== null ? owner.counters.jobs : lister.estimate();
+  if (!owner?.loaded) return lister.estimate();
+  return (await owner.ask({ about: 'count' }, ANSWER_TIMEOUT)).jobs;
 }

@@ -13,6 +13,7 @@ import { stateStatements } from '../database/state-statements.ts';
 import { type DalgaError, type PlainError, StartupError, toPlainError } from '../errors.ts';
 import { formatTime } from '../job/rfc3339.ts';
 import type { Log } from '../log.ts';
+import type { Standing } from './insight.ts';
 import type { Readiness } from './job-service.ts';
 import { refuseWrites } from './jobs.ts';
 import { memoryLimit } from './memory.ts';
@@ -121,6 +122,13 @@ export class Tenure {
       ...this.#counts,
       scheduler: this.#totals.read(),
     };
+  }
+
+  standing(): Standing {
+    const { host, address } = { host: hostname(), address: this.#options.address };
+    const elsewhere = this.#ownerElsewhere === null ? null : describeOwner(this.#ownerElsewhere);
+    const owner = this.#state === 'owner' ? describeOwner({ host, address }) : elsewhere;
+    return { ...this.metrics(), owner };
   }
 
   /** The clean stop. @param deadline monotonic ms. @returns whether all was settled or listed */

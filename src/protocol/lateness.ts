@@ -13,3 +13,12 @@ export type Lateness = {
 export const LATENESS_BOUNDS: readonly number[] = [
   1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000, 30_000, 60_000, 300_000,
 ];
+
+/** Percentiles of how late messages were written to the socket, ms; null when there was none. */
+export type LatenessSummary = {
+  readonly count: number;
+  readonly p50: number | null;
+  readonly p99: number | null;
+  readonly p999: number | null;
+  readonly max: number | null;
+};

@@ -1,11 +1,4 @@
-/** Percentiles of how late messages were written to the socket, ms; null when there was none. */
-export type LatenessSummary = {
-  readonly count: number;
-  readonly p50: number | null;
-  readonly p99: number | null;
-  readonly p999: number | null;
-  readonly max: number | null;
-};
+import type { LatenessSummary } from '../protocol/lateness.ts';
 
 /** A slot holds so many ms, and so many of them are looked back on: five minutes in all. */
 const SLOT = 10_000;

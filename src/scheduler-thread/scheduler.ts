@@ -205,8 +205,14 @@ export class Scheduler {
     return this.#connected.size;
   }
 
-  answer(question: Question): Answer {
-    return answer(question, this.#occurrences);
+  answer(question: Question): Answer | Promise<Answer> {
+    const { clock, timers } = this.#options;
+    return answer(question, {
+      ...{ clock, timers, occurrences: this.#occurrences, lateness: this.#lateness.window },
+      loading: this.#intake.loading,
+      connections: this.#connected.size,
+      isUsable: (exchange) => this.#isUsable(exchange),
+    });
   }
 
   /** What main makes a checkpoint of. @param fresh of this very moment */

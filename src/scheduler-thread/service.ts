@@ -4,6 +4,7 @@ import type { JobRow } from '../job/job.ts';
 import type { Log } from '../log.ts';
 import { jobBytes } from '../protocol/job-memory.ts';
 import type { SchedulerCommand, SchedulerInit, SchedulerReport } from '../protocol/main-scheduler.ts';
+import type { Question } from '../protocol/questions.ts';
 import type { PublishAnswer, PublishBatch, PublisherReport } from '../protocol/scheduler-publisher.ts';
 import { type TypedPort, unreachable } from '../protocol/typed-port.ts';
 import { BrokerLog } from './broker-log.ts';
@@ -133,11 +134,7 @@ export class SchedulerService {
         void this.#load();
         break;
       case 'question':
-        port.send({
-          type: 'answer',
-          number: command.number,
-          answer: this.#scheduler.answer(command.question),
-        });
+        void this.#answer(command.number, command.question);
         break;
       case 'scheduler.stop':
         void this.#stop(command.deadline);
@@ -145,6 +142,11 @@ export class SchedulerService {
       default:
         unreachable(command);
     }
+  }
+
+  async #answer(number: number, question: Question): Promise<void> {
+    const answer = await this.#scheduler.answer(question);
+    this.#options.port.send({ type: 'answer', number, answer });
   }
 
   #report(): void {

@@ -5,6 +5,7 @@ import type { Logger } from 'pino';
 import type { Clock } from '../../clock.ts';
 import type { HttpLimits } from '../../config.ts';
 import { DalgaError } from '../../errors.ts';
+import type { Insight } from '../insight.ts';
 import type { Health, JobService, Metrics } from '../job-service.ts';
 import { type AllowedMethods, collectAllowedMethods } from './allowed-methods.ts';
 import { addBodyParsers, announcesBody } from './body.ts';
@@ -16,6 +17,7 @@ import { sendProblem, toRefusal } from './problem.ts';
 import { splitTarget } from './request-target.ts';
 import { addBulkRoutes } from './routes/bulk.ts';
 import { addHealthRoutes } from './routes/health.ts';
+import { addInsightRoutes } from './routes/insight.ts';
 import { addJobRoutes } from './routes/jobs.ts';
 import { addListRoutes } from './routes/list.ts';
 import { addMetricsRoute } from './routes/metrics.ts';
@@ -28,6 +30,7 @@ export type AppOptions = {
   readonly clock: Clock;
   readonly health: Health;
   readonly metrics: Metrics;
+  readonly insight: Insight;
   readonly limits: HttpLimits;
   /** Told of unforeseen errors and of connections beyond the limit: requests are not logged. */
   readonly logger?: Pick<Logger, 'error' | 'warn'>;
@@ -40,6 +43,7 @@ export function createApp({
   clock,
   health,
   metrics,
+  insight,
   limits,
   logger,
   version,
@@ -129,6 +133,7 @@ export function createApp({
     await collectSchemas(scope, version);
     addJobRoutes(scope, jobs);
     addListRoutes(scope, jobs);
+    addInsightRoutes(scope, insight, clock);
     await addBulkRoutes(scope, { jobs, clock, lineLimit: bodyLimit });
     addHealthRoutes(scope, health);
     addMetricsRoute(scope, metrics);

@@ -6,6 +6,7 @@ import { INTERVAL_LIMIT } from '../../job/job.ts';
 import { nearest } from '../../nearest.ts';
 import { type Body, duplicateParameter, forEachBodyParameter } from './body.ts';
 import * as types from './parameter-types.ts';
+import type { QueryTypes } from './query.ts';
 import { forEachPair, shorten } from './request-target.ts';
 
 /** Bytes: AMQP's shortstr. */
@@ -96,13 +97,30 @@ type Values = Map<Name, unknown>;
  * @throws DalgaError that names the parameter and the rule
  */
 export function readParameters(method: string, query: string, body: Body | undefined): JobRequest {
+  return readMore(method, query, body, NOTHING_MORE).request;
+}
+
+const NOTHING_MORE: QueryTypes = {};
+
+/** The same, of a call that takes a few others too: those are given apart. @throws DalgaError */
+export function readMore(
+  taker: string,
+  query: string,
+  body: Body | undefined,
+  types: QueryTypes,
+): { readonly request: JobRequest; readonly more: ReadonlyMap<string, unknown> } {
   const values: Values = new Map();
-  forEachPair(query, (name, value) => takeText(values, known(method, name), value));
-  if (body !== undefined) {
-    const take = body.kind === 'json' ? takeJson : takeText;
-    forEachBodyParameter(body, (name, value) => take(values, known(method, name), value));
-  }
-  return requestOf(values);
+  const more = new Map<string, unknown>();
+  const read = (kind: 'text' | 'json') => (name: string, value: unknown) => {
+    if (Object.hasOwn(types, name)) {
+      if (more.has(name)) throw duplicateParameter(name);
+      more.set(name, types[name]![kind](name, value as string));
+    } else if (kind === 'text') takeText(values, known(taker, name), value);
+    else takeJson(values, known(taker, name), value);
+  };
+  forEachPair(query, read('text'));
+  if (body !== undefined) forEachBodyParameter(body, read(body.kind === 'json' ? 'json' : 'text'));
+  return { request: requestOf(values), more };
 }
 
 /** Reads the parameters from the members of a JSON object. @throws DalgaError */

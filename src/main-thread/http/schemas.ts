@@ -10,7 +10,7 @@ import { CODES } from './shared-schemas.ts';
  * job-key.ts do it.
  */
 
-const params = {
+export const params = {
   type: 'object',
   required: ['routing_key', 'job'],
   properties: {
@@ -39,7 +39,7 @@ function parametersOf(properties: Readonly<Record<string, object>>) {
   };
 }
 
-const bodyOf = (properties: Readonly<Record<string, object>>) => ({
+export const bodyOf = (properties: Readonly<Record<string, object>>) => ({
   content: {
     'application/json': {
       schema: {
@@ -65,7 +65,7 @@ const bodyOf = (properties: Readonly<Record<string, object>>) => ({
 const job = { 'application/json': { schema: { $ref: 'Job#' } } };
 
 /** What every route may answer, Node's own parser included. */
-const ANYWHERE: readonly ErrorCode[] = [
+export const ANYWHERE: readonly ErrorCode[] = [
   'malformed_request',
   'request_timeout',
   'headers_too_large',
@@ -73,7 +73,7 @@ const ANYWHERE: readonly ErrorCode[] = [
   'stopping',
 ];
 
-const READ: readonly ErrorCode[] = [
+export const READ: readonly ErrorCode[] = [
   ...ANYWHERE,
   'invalid_parameter',
   'unknown_parameter',
@@ -105,7 +105,7 @@ const IF_MATCH = {
 const RETRY_AFTER = { 'Retry-After': { type: 'integer', description: 'Seconds to wait' } };
 
 /** The responses for some codes, by status. */
-function problems(codes: readonly ErrorCode[]): Record<string, object> {
+export function problems(codes: readonly ErrorCode[]): Record<string, object> {
   const meanings = new Map<number, string[]>();
   for (const code of codes) {
     const { status } = new DalgaError(code, '');

@@ -3,7 +3,7 @@ import type { MysqlConfig } from '../../config.ts';
 import { decodeJobRow, decodeNamed, type NamedRow } from '../../database/job-row.ts';
 import { isOfOnePiece, listStatements, type Position } from '../../database/list-statements.ts';
 import { type Connect, openSession, type SqlRow, type SqlSession } from '../../database/session.ts';
-import { estimateJobs, IDS_PER_STATEMENT } from '../../database/statements.ts';
+import { estimateJobs, IDS_PER_STATEMENT, serverVersion } from '../../database/statements.ts';
 import type { JobRow } from '../../job/job.ts';
 import { type JobFilter, matches } from '../../job/job-filter.ts';
 import { unreadable } from './job-reader.ts';
@@ -25,6 +25,8 @@ export type JobLister = {
   byIds(ids: readonly number[]): Promise<readonly JobRow[]>;
   /** About how many jobs there are, by the server's statistics. */
   estimate(): Promise<number>;
+  /** The server's version, as it tells it. */
+  serverVersion(): Promise<string>;
   /** All that the filter means, over a connection of its own, a page at a time. */
   pages(filter: JobFilter): AsyncGenerator<readonly JobRow[]>;
   /** The same, with what it takes to write to them. */
@@ -128,6 +130,7 @@ export function createJobLister(config: MysqlConfig, options: JobListerOptions =
         const { rows } = await session.run(estimateJobs(config.table));
         return Number(rows[0]?.[0] ?? 0);
       }),
+    serverVersion: () => pool.run(async (session) => String((await session.run(serverVersion)).rows[0]?.[0])),
     pages: (filter) =>
       walk(async (session, after) => {
         const { rows, next } = await readPage(session, filter, after, ROWS_PER_PAGE);

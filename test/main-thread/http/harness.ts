@@ -11,7 +11,9 @@ import { hashJobKey, type JobKey, type JobRow } from '../../../src/job/job.ts';
 import { isEverything, type JobFilter, matches } from '../../../src/job/job-filter.ts';
 import { nextRun } from '../../../src/job/next-run.ts';
 import { type AppOptions, createApp } from '../../../src/main-thread/http/app.ts';
+import { createInsight } from '../../../src/main-thread/insight.ts';
 import type { JobPage, JobService, JobView, ListQuery } from '../../../src/main-thread/job-service.ts';
+import { startingData } from '../../../src/main-thread/metrics.ts';
 import { nameJob } from '../../../src/main-thread/store/batch-plan.ts';
 
 /** 2014-11-11T22:10:40.900Z, so that an interval of 60 gives the README's next_run, with ms to cut. */
@@ -155,9 +157,19 @@ export async function serve(t: Test, options: Partial<AppOptions> = {}): Promise
   const jobs = new FakeJobs();
   const errors: unknown[] = [];
   const warnings: unknown[] = [];
+  const clock = { now: () => NOW, monotonic: () => performance.now() };
   const app = createApp({
     jobs,
-    clock: { now: () => NOW, monotonic: () => performance.now() },
+    clock,
+    insight: createInsight({
+      ...{ clock, jobs },
+      owner: () => {
+        throw new DalgaError('not_owner', 'another instance owns the table');
+      },
+      ownerOrNull: () => null,
+      standing: () => ({ ...startingData(1000), owner: null }),
+      versions: async () => ({ dalga: '1.2.3', node: 'v20', mysql: null, rabbitmq: null }),
+    }),
     health: { alive: async () => true, readiness: () => ({ ready: true, reasons: {} }) },
     metrics: { contentType: 'text/plain; version=0.0.4; charset=utf-8', text: async () => METRICS },
     limits: LIMITS,

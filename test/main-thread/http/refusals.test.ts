@@ -12,7 +12,7 @@ t.test('parameters', async (t) => {
   const form = (text: string): Ask => ({ path, headers: FORM, body: text });
   const json = (text: string): Ask => ({ path, headers: JSON_TYPE, body: text });
   const cases: [ask: Ask, code: string, parameter: string | undefined, detail: RegExp][] = [];
-  for (const value of ['0', '-1', '1.5', '4294967296', '', 'abc', '1e3', '+5', ' 5', 'P1D', 'PT', 'PT0S']) {
+  for (const value of ['0', '-1', '1.5', '4294967296', '', 'abc', '1e3', '+5', ' 5', 'P1.5D', 'PT', 'PT0S']) {
     cases.push([query(`interval=${encodeURIComponent(value)}`), 'invalid_parameter', 'interval', whole]);
     cases.push([form(`interval=${encodeURIComponent(value)}`), 'invalid_parameter', 'interval', whole]);
   }

@@ -74,15 +74,20 @@ t.test('the OpenAPI document', async (t) => {
   );
   t.same(operations.sort(), [
     'DELETE /jobs/{routing_key}/{job}',
+    'GET /forecast',
     'GET /healthz',
     'GET /jobs',
     'GET /jobs/{routing_key}/{job}',
+    'GET /jobs/{routing_key}/{job}/history',
+    'GET /jobs/{routing_key}/{job}/next',
     'GET /metrics',
     'GET /openapi.json',
     'GET /readyz',
+    'GET /status',
     'PATCH /jobs/{routing_key}/{job}',
     'POST /jobs',
     'POST /jobs/{routing_key}/{job}',
+    'POST /schedules/preview',
     'PUT /jobs/{routing_key}/{job}',
   ]);
 

@@ -1,0 +1,84 @@
+import t from 'tap';
+import { serve } from './harness.ts';
+
+const JSON_TYPE = { 'content-type': 'application/json' };
+
+t.test('GET next', async (t) => {
+  const { ask } = await serve(t);
+  await ask({ method: 'PUT', path: '/jobs/k/next?interval=PT1M&first_run=2014-11-11T22:00:00.250Z' });
+  const answer = await ask({ path: '/jobs/k/next/next?count=2' });
+  t.match(answer, {
+    status: 200,
+    text: '{"job":"next","routing_key":"k","runs":["2014-11-11T22:11:00.250Z","2014-11-11T22:12:00.250Z"]}',
+  });
+  t.equal(((await ask({ path: '/jobs/k/next/next' })).body as { runs: string[] }).runs.length, 20);
+  await ask({ method: 'PUT', path: '/jobs/k/a%2Fnext?interval=60' });
+  t.match(await ask({ path: '/jobs/k/a%2Fnext' }), { status: 200, body: { job: 'a/next' } });
+  await ask({ method: 'PATCH', path: '/jobs/k/next?enabled=false' });
+  t.match(await ask({ path: '/jobs/k/next/next' }), { status: 200, body: { runs: [] } }, 'paused');
+  t.match(await ask({ path: '/jobs/k/other/next' }), { status: 404 });
+  t.match(await ask({ path: '/jobs/k/next/next?count=0' }), { status: 400, body: { parameter: 'count' } });
+  t.match(await ask({ path: '/jobs/k/next/next?cuont=1' }), {
+    status: 400,
+    body: { detail: /takes count/ },
+  });
+  t.match(await ask({ path: '/jobs/k/next/next', method: 'POST' }), {
+    status: 405,
+    headers: { allow: 'GET, HEAD' },
+  });
+});
+
+t.test('a preview', async (t) => {
+  const { ask, jobs } = await serve(t);
+  const preview = (body: object, query = '') =>
+    ask({
+      method: 'POST',
+      path: `/schedules/preview${query}`,
+      headers: JSON_TYPE,
+      body: JSON.stringify(body),
+    });
+  t.match(await preview({ cron: '30 9 * * 1-5', location: 'Europe/Istanbul', count: 3 }), {
+    status: 200,
+    body: { runs: ['2014-11-12T07:30:00Z', '2014-11-13T07:30:00Z', '2014-11-14T07:30:00Z'] },
+  });
+  t.match(await preview({ interval: 'P1M', first_run: '2015-01-31T00:00:00Z' }, '?count=3'), {
+    body: { runs: ['2015-01-31T00:00:00Z', '2015-02-28T00:00:00Z', '2015-03-31T00:00:00Z'] },
+  });
+  t.match(await preview({ cron: '@yearly', from: '2037-06-01T00:00:00Z', count: 2 }), {
+    body: { runs: ['2038-01-01T00:00:00Z', '2039-01-01T00:00:00Z'] },
+  });
+  t.match(await preview({ interval: 60, max_runs: 2 }), { body: { runs: [String, String] } });
+  t.match(await preview({ cron: '0 0 30 2 *' }), { status: 400, body: { parameter: 'cron' } });
+  t.match(await preview({ count: 3 }), { status: 400, body: { parameter: 'interval' } });
+  t.match(await preview({ interval: 60, count: 3 }, '?count=3'), {
+    status: 400,
+    body: { code: 'duplicate_parameter', parameter: 'count' },
+  });
+  t.match(await preview({ interval: 60, from: 'tomorrow' }), { status: 400, body: { parameter: 'from' } });
+  t.equal(jobs.rows.size, 0, 'nothing is stored');
+});
+
+t.test('what only the owner knows', async (t) => {
+  const { ask } = await serve(t);
+  await ask({ method: 'PUT', path: '/jobs/k/j?interval=60' });
+  t.match(await ask({ path: '/jobs/k/j/history' }), { status: 503, body: { code: 'not_owner' } });
+  t.match(await ask({ path: '/forecast' }), { status: 503, body: { code: 'not_owner' } });
+  for (const [query, parameter] of [
+    ['step=0', 'step'],
+    ['from=2030-01-01T00:00:00Z&to=2030-01-01T00:00:00Z', 'to'],
+    ['from=2030-01-01T00:00:00Z&to=2031-01-01T00:00:00Z', 'step'],
+    ['til=2030-01-01T00:00:00Z', 'til'],
+  ] as const) {
+    t.match(await ask({ path: `/forecast?${query}` }), { status: 400, body: { parameter } }, query);
+  }
+  t.match(await ask({ path: '/status' }), {
+    status: 200,
+    body: {
+      lease: 'starting',
+      ready: false,
+      owner: null,
+      lateness: { p99_ms: null },
+      versions: { dalga: '1.2.3' },
+    },
+  });
+});
