@@ -31,7 +31,8 @@ const places: readonly Place[] = [
     mayImport: [...below, ...threads, 'dalga', 'cli'],
   },
   { name: 'quickstart', pattern: /^quickstart\//, mayImport: ['config', 'errors', 'clock', 'version'] },
-  { name: 'cli', pattern: /^cli\//, mayImport: ['config', 'errors', 'clock', 'version'] },
+  { name: 'client', pattern: /^client\//, mayImport: [] },
+  { name: 'cli', pattern: /^cli\//, mayImport: ['config', 'errors', 'clock', 'version', 'client'] },
 ];
 
 /** Paths in src/ and their text. */
