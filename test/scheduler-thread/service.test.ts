@@ -4,7 +4,7 @@ import { loadConfig } from '../../src/config.ts';
 import type { SchedulerCommand, SchedulerReport } from '../../src/protocol/main-scheduler.ts';
 import { SchedulerService } from '../../src/scheduler-thread/service.ts';
 import { listed } from '../helpers/exceptions.ts';
-import { ManualTime } from '../helpers/manual-time.ts';
+import { ManualTime, settleMicrotasks } from '../helpers/manual-time.ts';
 import { intervalRow } from '../helpers/rows.ts';
 
 const NOW = 1_800_000_000_000;
@@ -71,6 +71,7 @@ t.test('it tells which jobs are next, and when', async (t) => {
     reply: false,
   });
   obey({ type: 'question', number: 7, question: { about: 'next', limit: 2 } });
+  await settleMicrotasks();
   t.strictSame(sent.at(-1), {
     ...{ type: 'answer', number: 7 },
     answer: { about: 'next', ids: Float64Array.of(2, 3), times: Float64Array.of(NOW + 100, NOW + 200) },
