@@ -4,6 +4,7 @@ import type { JobRequest } from '../job/change-row.ts';
 import type { IfMatch } from '../job/entity-tag.ts';
 import type { JobKey, JobRow } from '../job/job.ts';
 import type { JobFilter } from '../job/job-filter.ts';
+import type { ManyQuery, ManyResult } from './many-jobs.ts';
 
 /** A job as the API shows it. */
 export type JobView = { readonly row: JobRow; readonly nextRun: number | null };
@@ -26,6 +27,8 @@ export type JobService = {
   /** All jobs that the filter means, in pieces, in no order that a client may rely on. */
   all(filter: JobFilter): AsyncIterable<readonly JobRow[]>;
   list(query: ListQuery): Promise<JobPage>;
+  /** The same change of all jobs that a filter means. */
+  changeMany(query: ManyQuery): Promise<ManyResult>;
   get(key: JobKey): Promise<JobView | null>;
   /** Null when there is no such job. */
   post(key: JobKey, request: JobRequest, ifMatch?: IfMatch): Promise<JobView | null>;

@@ -6,6 +6,7 @@ import { nextRun } from '../job/next-run.ts';
 import type { Exchanges } from './exchanges.ts';
 import { createJobList } from './job-list.ts';
 import type { JobService, JobView } from './job-service.ts';
+import { changeMany } from './many-jobs.ts';
 import type { Owner } from './owner.ts';
 import type { JobLister } from './store/job-lister.ts';
 import type { JobReader } from './store/job-reader.ts';
@@ -55,6 +56,7 @@ export function createJobs({
       let next = 0;
       return puts.map((_, index) => refused.get(index) ?? stored[next++]!);
     },
+    changeMany: async (query) => changeMany(query, { lister, owner }),
     async *all(filter) {
       // All are quicker by their ids, as they lie in the table.
       for await (const rows of isEverything(filter) ? reader.pages() : lister.pages(filter)) {

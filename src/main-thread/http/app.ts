@@ -20,6 +20,7 @@ import { addHealthRoutes } from './routes/health.ts';
 import { addInsightRoutes } from './routes/insight.ts';
 import { addJobRoutes } from './routes/jobs.ts';
 import { addListRoutes } from './routes/list.ts';
+import { addManyRoutes } from './routes/many.ts';
 import { addMetricsRoute } from './routes/metrics.ts';
 
 /** What CONNECT, which has no path, is told. */
@@ -133,6 +134,7 @@ export function createApp({
     await collectSchemas(scope, version);
     addJobRoutes(scope, jobs);
     addListRoutes(scope, jobs);
+    addManyRoutes(scope, jobs);
     addInsightRoutes(scope, insight, clock);
     await addBulkRoutes(scope, { jobs, clock, lineLimit: bodyLimit });
     addHealthRoutes(scope, health);

@@ -265,6 +265,60 @@ export const listJobsSchema = {
   },
 };
 
+const dryRun = {
+  dry_run: { type: 'boolean', default: false, description: 'Nothing is written: the answer only counts' },
+};
+
+function manyResponse(what: 'changed' | 'deleted') {
+  const count = { type: 'integer' };
+  return {
+    200: {
+      description: 'How many',
+      content: {
+        'application/json': {
+          schema: {
+            type: 'object',
+            required: ['matched', what, 'refused', 'errors'],
+            properties: {
+              matched: { ...count, description: 'Jobs that the filters mean' },
+              [what]: count,
+              refused: { ...count, description: 'Jobs that cannot be changed so' },
+              errors: { type: 'array', description: 'The first 10 of those', items: { type: 'object' } },
+            },
+          },
+        },
+      },
+    },
+    ...problems([
+      ...WRITE.filter((code) => code !== 'not_found'),
+      'duplicate_parameter',
+      'insufficient_memory',
+    ]),
+  };
+}
+
+const MANY =
+  'It needs one filter at least. What is added meanwhile may be met or not; a fault of MySQL in the middle is told as such, and what was written by then stays.';
+
+export const patchJobsSchema = {
+  operationId: 'patchJobs',
+  tags: ['jobs'],
+  summary: 'Pause, resume or change many jobs',
+  description: `Each job that the filters mean is changed as by a PATCH of its own: the filters stand in the query string, the changes in the body. ${MANY}`,
+  querystring: { type: 'object', properties: { ...filters, ...dryRun }, additionalProperties: false },
+  body: bodyOf(changeParameters),
+  response: manyResponse('changed'),
+};
+
+export const deleteJobsSchema = {
+  operationId: 'deleteJobs',
+  tags: ['jobs'],
+  summary: 'Delete many jobs',
+  description: `Each job that the filters mean is deleted. ${MANY}`,
+  querystring: { type: 'object', properties: { ...filters, ...dryRun }, additionalProperties: false },
+  response: manyResponse('deleted'),
+};
+
 function status(value: string): object {
   return {
     'application/json': {

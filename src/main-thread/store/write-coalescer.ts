@@ -70,6 +70,14 @@ export type WriteCoalescer = {
   putAll(
     puts: readonly { readonly key: JobKey; readonly request: JobRequest }[],
   ): Promise<readonly ('created' | 'stored' | DalgaError)[]>;
+  /**
+   * The same change (null: its deletion) of many jobs, as `putAll`: for each whether it was there, and the number of
+   * changes to wait for (0: none).
+   */
+  changeAll(
+    jobs: readonly NamedJob[],
+    change: JobRequest | null,
+  ): Promise<readonly ({ readonly there: boolean; readonly number: number } | DalgaError)[]>;
   /** The number of changes to wait for (0: none), null when there is no such job. */
   delete(key: JobKey, ifMatch?: IfMatch): Promise<number | null>;
   /** One-off jobs that settled: they are absent from here on, and are deleted soon. */
@@ -133,6 +141,21 @@ class Coalescer implements WriteCoalescer {
       if (outcome instanceof DalgaError) return outcome;
       if (outcome.answer.result !== 'stored') return unexpected();
       return outcome.answer.created ? 'created' : 'stored';
+    });
+  }
+
+  async changeAll(jobs: readonly NamedJob[], change: JobRequest | null) {
+    if (this.#stopping) return jobs.map(() => stopping());
+    const outcomes = this.#queue.addBulk(
+      jobs.map(({ hash, routingKey, job }) => {
+        const named = { hash, routingKey, job };
+        return change === null ? { op: 'delete', named } : { op: 'post', named, request: change };
+      }),
+    );
+    this.#pump();
+    return (await outcomes).map((outcome) => {
+      if (outcome instanceof DalgaError) return outcome;
+      return { there: outcome.answer.result !== 'absent', number: outcome.number };
     });
   }
 

@@ -13,6 +13,7 @@ import { nextRun } from '../../../src/job/next-run.ts';
 import { type AppOptions, createApp } from '../../../src/main-thread/http/app.ts';
 import { createInsight } from '../../../src/main-thread/insight.ts';
 import type { JobPage, JobService, JobView, ListQuery } from '../../../src/main-thread/job-service.ts';
+import type { ManyQuery, ManyResult } from '../../../src/main-thread/many-jobs.ts';
 import { startingData } from '../../../src/main-thread/metrics.ts';
 import { nameJob } from '../../../src/main-thread/store/batch-plan.ts';
 
@@ -20,6 +21,8 @@ import { nameJob } from '../../../src/main-thread/store/batch-plan.ts';
 export const NOW = Date.UTC(2014, 10, 11, 22, 10, 40, 900);
 
 type Call = { method: string; key: JobKey; request?: JobRequest; onlyCreate?: boolean };
+
+const decode = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
 
 /** Jobs in memory, and a record of what was asked for. */
 export class FakeJobs implements JobService {
@@ -85,6 +88,15 @@ export class FakeJobs implements JobService {
     return [...this.rows.values()]
       .filter((row) => matches(filter, row))
       .sort((a, b) => Buffer.compare(a.routingKey, b.routingKey) || Buffer.compare(a.job, b.job));
+  }
+
+  async changeMany({ filter, change, dryRun }: ManyQuery): Promise<ManyResult> {
+    if (this.failure !== undefined) throw this.failure;
+    const rows = this.#matching(filter);
+    const names = rows.map(({ routingKey, job }) => ({ routingKey: decode(routingKey), job: decode(job) }));
+    for (const key of dryRun ? [] : names)
+      await (change === null ? this.delete(key) : this.post(key, change));
+    return { matched: rows.length, changed: dryRun ? 0 : rows.length, refused: 0, errors: [] };
   }
 
   async get(key: JobKey): Promise<JobView | null> {

@@ -73,6 +73,7 @@ t.test('the OpenAPI document', async (t) => {
     Object.keys(item).map((method) => `${method.toUpperCase()} ${path}`),
   );
   t.same(operations.sort(), [
+    'DELETE /jobs',
     'DELETE /jobs/{routing_key}/{job}',
     'GET /forecast',
     'GET /healthz',
@@ -84,6 +85,7 @@ t.test('the OpenAPI document', async (t) => {
     'GET /openapi.json',
     'GET /readyz',
     'GET /status',
+    'PATCH /jobs',
     'PATCH /jobs/{routing_key}/{job}',
     'POST /jobs',
     'POST /jobs/{routing_key}/{job}',
