@@ -205,6 +205,11 @@ export class Scheduler {
     return this.#connected.size;
   }
 
+  /** How many missed runs of `misfire=all` jobs were dropped so far. */
+  get cut(): number {
+    return this.#occurrences.cut;
+  }
+
   answer(question: Question): Answer | Promise<Answer> {
     const { clock, timers } = this.#options;
     return answer(question, {

@@ -8,6 +8,7 @@ import type { Question } from '../protocol/questions.ts';
 import type { PublishAnswer, PublishBatch, PublisherReport } from '../protocol/scheduler-publisher.ts';
 import { type TypedPort, unreachable } from '../protocol/typed-port.ts';
 import { BrokerLog } from './broker-log.ts';
+import { CutLog } from './cut-log.ts';
 import type { Limits } from './limits.ts';
 import { type LoaderOptions, loadTable } from './loader.ts';
 import { RefusalLog } from './refusal-log.ts';
@@ -59,6 +60,7 @@ export class SchedulerService {
   readonly #scheduler: Scheduler;
   readonly #publishers: Publishers;
   readonly #brokerLog: BrokerLog;
+  readonly #cutLog: CutLog;
   readonly #reportInterval: number;
   #reportTimer: unknown;
 
@@ -68,6 +70,7 @@ export class SchedulerService {
     const refusalLog = new RefusalLog(log, clock);
     this.#options = options;
     this.#brokerLog = new BrokerLog(log);
+    this.#cutLog = new CutLog(log, clock);
     // A checkpoint is never older than the interval, the age of the report that it is made of included.
     this.#reportInterval = init.config.checkpointInterval / 5;
     this.#scheduler = new Scheduler({
@@ -150,6 +153,7 @@ export class SchedulerService {
   }
 
   #report(): void {
+    this.#cutLog.note(this.#scheduler.cut);
     this.#options.port.send({ type: 'progress', progress: this.#scheduler.progress() });
   }
 
