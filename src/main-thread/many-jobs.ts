@@ -1,6 +1,7 @@
 import { DalgaError } from '../errors.ts';
 import type { JobRequest } from '../job/change-row.ts';
-import type { JobFilter } from '../job/job-filter.ts';
+import type { JobRow } from '../job/job.ts';
+import { type JobFilter, matches } from '../job/job-filter.ts';
 import type { Owner } from './owner.ts';
 import type { JobLister } from './store/job-lister.ts';
 
@@ -41,7 +42,7 @@ export type ManyJobsOptions = {
 
 /**
  * Changes or deletes all jobs that a filter means, a page after the other, as bulk loads do: single requests go before.
- * What is added meanwhile may be met or not.
+ * What is added meanwhile may be met or not; whether a job still is one of them is judged again when it is written.
  *
  * @throws DalgaError of what is no job's own fault; what was written by then stays
  */
@@ -51,12 +52,13 @@ export async function changeMany(query: ManyQuery, { lister, owner }: ManyJobsOp
   const errors: { routingKey: Uint8Array; job: Uint8Array; error: DalgaError }[] = [];
   const counts = { matched: 0, changed: 0, refused: 0 };
   let number = 0;
+  const isMeant = (row: JobRow) => matches(filter, row);
   for await (const page of lister.named(filter)) {
     if (isGone()) break;
     const jobs = page.filter(({ id, version }) => !coalescer.isSettled(id, version));
     counts.matched += jobs.length;
     if (dryRun || jobs.length === 0) continue;
-    for (const [index, outcome] of (await coalescer.changeAll(jobs, change)).entries()) {
+    for (const [index, outcome] of (await coalescer.changeAll(jobs, change, isMeant)).entries()) {
       if (!(outcome instanceof DalgaError)) {
         // One that has gone meanwhile is 0.
         if (outcome.there) counts.changed++;

@@ -8,6 +8,13 @@ import type { JobChange } from '../../protocol/main-scheduler.ts';
 /** A job that requests name: its hash, and its bytes in arrays of their own. */
 export type NamedJob = Named;
 
+/** What a change of a stored job may depend on. */
+type OfStored = {
+  readonly ifMatch?: IfMatch;
+  /** A job for which it does not hold counts as absent: judged of what is stored when it is written. */
+  readonly when?: (row: JobRow) => boolean;
+};
+
 export type WriteRequest = { readonly named: NamedJob } & (
   | {
       readonly op: 'put';
@@ -15,8 +22,8 @@ export type WriteRequest = { readonly named: NamedJob } & (
       readonly onlyCreate: boolean;
       readonly ifMatch?: IfMatch;
     }
-  | { readonly op: 'post'; readonly request: JobRequest; readonly ifMatch?: IfMatch }
-  | { readonly op: 'delete'; readonly ifMatch?: IfMatch }
+  | ({ readonly op: 'post'; readonly request: JobRequest } & OfStored)
+  | ({ readonly op: 'delete' } & OfStored)
 );
 
 /** What a request is answered once its batch is committed. */
@@ -92,6 +99,9 @@ export function planBatch(requests: readonly WriteRequest[], input: BatchInput):
   const apply = (request: WriteRequest): WriteAnswer => {
     const entry = entryOf(request.named);
     const { current } = entry;
+    if (request.op !== 'put' && current !== null && request.when?.(current) === false) {
+      return { result: 'absent' };
+    }
     if (current !== null || request.op === 'put') checkMatch(current, request.ifMatch ?? null);
     switch (request.op) {
       case 'put': {

@@ -73,10 +73,13 @@ export type WriteCoalescer = {
   /**
    * The same change (null: its deletion) of many jobs, as `putAll`: for each whether it was there, and the number of
    * changes to wait for (0: none).
+   *
+   * @param when a job for which it does not hold when it is written counts as not there
    */
   changeAll(
     jobs: readonly NamedJob[],
     change: JobRequest | null,
+    when: (row: JobRow) => boolean,
   ): Promise<readonly ({ readonly there: boolean; readonly number: number } | DalgaError)[]>;
   /** The number of changes to wait for (0: none), null when there is no such job. */
   delete(key: JobKey, ifMatch?: IfMatch): Promise<number | null>;
@@ -144,12 +147,12 @@ class Coalescer implements WriteCoalescer {
     });
   }
 
-  async changeAll(jobs: readonly NamedJob[], change: JobRequest | null) {
+  async changeAll(jobs: readonly NamedJob[], change: JobRequest | null, when: (row: JobRow) => boolean) {
     if (this.#stopping) return jobs.map(() => stopping());
     const outcomes = this.#queue.addBulk(
       jobs.map(({ hash, routingKey, job }) => {
         const named = { hash, routingKey, job };
-        return change === null ? { op: 'delete', named } : { op: 'post', named, request: change };
+        return change === null ? { op: 'delete', named, when } : { op: 'post', named, request: change, when };
       }),
     );
     this.#pump();

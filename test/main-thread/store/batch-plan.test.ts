@@ -115,3 +115,37 @@ t.test('a request that is refused changes nothing, and the others go on', async 
   t.equal(plan.upserts.length, 1);
   t.equal(plan.nextId, 6, 'the id of a refused row is not lost');
 });
+
+t.test('a change that is meant for other jobs leaves one as it is', async (t) => {
+  const row = rowOf('a', 3);
+  const when = ({ enabled }: JobRow) => !enabled;
+  const requests: WriteRequest[] = [
+    { op: 'post', named: named('a'), request: { note: 'x' }, when },
+    { op: 'delete', named: named('a'), when },
+    { op: 'post', named: named('a'), request: { enabled: false } },
+    { op: 'delete', named: named('a'), when },
+  ];
+  const plan = planBatch(requests, input({ stored: stored(row) }));
+  t.match(plan.answers, [
+    { result: 'absent' },
+    { result: 'absent' },
+    { result: 'stored' },
+    { result: 'deleted' },
+  ]);
+  t.same(plan.removals, [3]);
+});
+
+t.test('If-Match is judged of what those before have made of the job', async (t) => {
+  const row = rowOf('a', 3);
+  const requests: WriteRequest[] = [
+    { op: 'post', named: named('a'), request: { note: 'x' }, ifMatch: ['"3.1"'] },
+    { op: 'post', named: named('a'), request: { note: 'y' }, ifMatch: ['"3.1"'] },
+    { ...put('b'), ifMatch: '*' },
+  ];
+  const { answers } = planBatch(requests, input({ stored: stored(row) }));
+  t.match(answers, [
+    { result: 'stored', row: { version: 2, note: 'x' } },
+    { result: 'refused', error: { code: 'precondition_failed', message: /its entity tag is "3\.2" now/ } },
+    { result: 'refused', error: { code: 'precondition_failed', message: /there is no such job/ } },
+  ]);
+});
