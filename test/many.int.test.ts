@@ -37,8 +37,8 @@ t.test('many jobs are paused, changed, shifted and deleted in one call', async (
   t.match((await ask('DELETE', 'enabled=false&dry_run=true')).body, { matched: 25 });
   const before = (await (await fetch(`${url}/jobs/odd/7`)).json()) as { next_run: string };
   t.match((await ask('PATCH', 'routing_key=odd&job_prefix=7', { shift: 60 })).body, {
-    matched: 111,
-    changed: 111,
+    matched: 56,
+    changed: 56,
   });
   const after = (await (await fetch(`${url}/jobs/odd/7`)).json()) as { next_run: string };
   t.equal(Date.parse(after.next_run) - Date.parse(before.next_run), 60_000, 'the phase is shifted');
