@@ -1,3 +1,4 @@
+import { DalgaError } from '../errors.ts';
 import type { JobRow, Schedule } from './job.ts';
 import { timetableOf } from './timetable.ts';
 
@@ -33,11 +34,17 @@ export function lastAtOrBefore(schedule: Schedule, time: number, id: number): nu
 
 /**
  * The next run as a client is told it: the first time, not in the past, that the job still owes. A one-off whose
- * time has come and that is still stored keeps its time. Null when the job is paused, or has none left.
+ * time has come and that is still stored keeps its time. Null when the job is paused, has none left, or has a schedule
+ * that cannot be told any more: then it does not run either.
  */
 export function nextRun({ id, enabled, since, schedule }: JobRow, now: number): number | null {
   if (!enabled) return null;
   const from = schedule.kind === 'one_off' ? schedule.firstRun : Math.max(since, now);
-  const next = firstAtOrAfter(schedule, from, id);
-  return next === Number.POSITIVE_INFINITY ? null : next;
+  try {
+    const next = firstAtOrAfter(schedule, from, id);
+    return next === Number.POSITIVE_INFINITY ? null : next;
+  } catch (error) {
+    if (error instanceof DalgaError) return null;
+    throw error;
+  }
 }

@@ -15,6 +15,10 @@ export type Extras = {
 /** Where exclusions make it count one by one: a run tells of at most so many that it stands for. */
 const COUNT_LIMIT = 10_000;
 
+/**
+ * @throws DalgaError when the schedule cannot be told any more, though it could when it was stored: a time zone that is
+ *   gone from Node.js's data, say
+ */
 export function extrasOf(row: JobRow): Extras | null {
   const { schedule, message } = row;
   if (!hasExtras(schedule, message)) return null;

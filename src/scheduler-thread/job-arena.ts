@@ -36,6 +36,8 @@ export class JobArena {
   /** The job's record in the flights that was added last, -1 for none. */
   readonly flight = new Column(Int32Array);
   readonly routes = new Routes();
+  /** Jobs whose schedule could not be told, until somebody has been told of them. */
+  unknown: { readonly id: number; readonly reason: string }[] = [];
   readonly #flags = new Column(Uint8Array);
   readonly #body = new Column(Int32Array);
   readonly #bodyLength = new Column(Int32Array);
@@ -202,18 +204,28 @@ export class JobArena {
     this.version.set(slot, row.version);
     this.since.set(slot, row.since);
     this.firstRun.set(slot, schedule.firstRun);
-    const extras = extrasOf(row);
+    const extras = this.#extrasOf(row);
     this.interval.set(slot, schedule.kind === 'interval' ? schedule.intervalMs : 0);
-    this.#writeExtras(slot, extras);
+    this.#writeExtras(slot, extras === 'unknown' ? null : extras);
     this.#flags.set(
       slot,
-      (row.enabled ? Flag.enabled : 0) |
+      (row.enabled && extras !== 'unknown' ? Flag.enabled : 0) |
         (schedule.kind === 'one_off' ? Flag.oneOff : 0) |
-        (extras === null ? 0 : Flag.extras) |
+        (extras === null || extras === 'unknown' ? 0 : Flag.extras) |
         (settled ? Flag.settled : 0),
     );
     this.#writeRoute(slot, row);
     this.#writeBody(slot, row.payload ?? row.job);
+  }
+
+  /** A job whose schedule cannot be told does not run, and harms no other: it must not end for that. */
+  #extrasOf(row: JobRow): Extras | null | 'unknown' {
+    try {
+      return extrasOf(row);
+    } catch (error) {
+      this.unknown.push({ id: row.id, reason: error instanceof Error ? error.message : String(error) });
+      return 'unknown';
+    }
   }
 
   #writeExtras(slot: number, extras: Extras | null): void {

@@ -210,6 +210,14 @@ export class Scheduler {
     return this.#occurrences.cut;
   }
 
+  /** Jobs that do not run since their schedule cannot be told, since the last call. */
+  takeUnknown(): readonly { readonly id: number; readonly reason: string }[] {
+    const { arena } = this.#occurrences;
+    const { unknown } = arena;
+    if (unknown.length > 0) arena.unknown = [];
+    return unknown;
+  }
+
   answer(question: Question): Answer | Promise<Answer> {
     const { clock, timers } = this.#options;
     return answer(question, {

@@ -154,7 +154,17 @@ export class SchedulerService {
 
   #report(): void {
     this.#cutLog.note(this.#scheduler.cut);
+    this.#tellUnknown();
     this.#options.port.send({ type: 'progress', progress: this.#scheduler.progress() });
+  }
+
+  #tellUnknown(): void {
+    const [first, ...others] = this.#scheduler.takeUnknown();
+    if (first === undefined) return;
+    this.#options.log.error(
+      { id: first.id, jobs: others.length + 1 },
+      `${others.length + 1} jobs do not run, since their schedule cannot be told, the first of them that of id ${first.id}: ${first.reason}`,
+    );
   }
 
   #reportAgain(): void {

@@ -61,3 +61,10 @@ t.test('missed is not late', async (t) => {
   t.equal(countMissed(100_000, 4, 1000, 100_000, 60_000), 4, 'it stands for those before');
   t.equal(countMissed(100_000, 0, 0, 200_000, 60_000), 1, 'a one-off');
 });
+
+t.test('a schedule that cannot be told any more has no next run', async (t) => {
+  const schedule = { kind: 'cron', cron: '* * * * *', intervalMs: null, intervalText: null } as const;
+  const row = intervalRow(1, 60_000, 0);
+  const rules = { location: 'Europe/Atlantis' };
+  t.equal(nextRun({ ...row, schedule: { ...schedule, firstRun: 0, anchored: false, rules } }, 0), null);
+});

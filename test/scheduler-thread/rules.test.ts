@@ -251,3 +251,18 @@ t.test('a job that has its own exchange, body and properties', async (t) => {
   t.same([...optionsOf!], [1, 0]);
   t.same(options, [message]);
 });
+
+t.test('a job whose schedule cannot be told any more does not run, and is not lost', async (t) => {
+  const { scheduler, time, sent } = setUp();
+  scheduler.load(cronRow('* * * * *', { location: 'Europe/Atlantis' }, { id: 1 }));
+  scheduler.load(intervalRow(2, MINUTE, NOW + MINUTE, { since: NOW }));
+  scheduler.finishLoad();
+  await time.advance(3 * MINUTE);
+  t.same(new Set(sent.map(({ id }) => id)), new Set([2]), 'the others run');
+  t.match(scheduler.takeUnknown(), [{ id: 1, reason: /^location must be/ }]);
+  t.same(scheduler.takeUnknown(), []);
+  t.same(scheduler.progress().settledJobs, [], 'its row stays');
+  scheduler.apply(1, [upsert(cronRow('* * * * *', {}, { id: 1, version: 2, since: NOW + 3 * MINUTE }))]);
+  await time.advance(MINUTE);
+  t.equal(sent.filter(({ id }) => id === 1).length, 2, 'a change mends it');
+});
