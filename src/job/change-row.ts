@@ -59,7 +59,9 @@ export function replaceRow(stored: JobRow, hash: Uint8Array, request: JobRequest
 
 /** The row after a POST or PATCH: what is not named stays. @throws DalgaError */
 export function changeRow(stored: JobRow, hash: Uint8Array, request: JobRequest, stamp: number): JobRow {
-  const schedule = planPost(stored.schedule, request, stamp, stored.since, { id: stored.id, hash });
+  // Of max_runs nothing is used up while it is paused.
+  const since = stored.enabled ? stored.since : stamp;
+  const schedule = planPost(stored.schedule, request, stamp, since, { id: stored.id, hash });
   const definition = definitionAfter(stored, request);
   return change(stored, { schedule, anew: plansAnew(request), ...definition }, request, stamp);
 }

@@ -83,6 +83,8 @@ t.test('max_runs counts missed runs, and none of a pause', async (t) => {
   t.equal(row.schedule.rules?.endsAt, NOW + 5 * MINUTE);
   const paused = post(row, { enabled: false }, NOW + 2 * MINUTE + 1);
   t.match(paused.schedule.rules, { maxRuns: 5, runsLeft: 3, endsAt: undefined });
+  const reshaped = post(paused, { jitter: 5 }, NOW + 30 * MINUTE);
+  t.match(reshaped.schedule.rules, { maxRuns: 5, runsLeft: 3 }, 'nor does a change in a pause');
   const resumed = post(paused, { enabled: true }, NOW + 60 * MINUTE + 1);
   t.equal(resumed.schedule.rules?.endsAt, NOW + 63 * MINUTE);
   t.equal(put(resumed, { ...minute, maxRuns: 5 }), resumed, 'a PUT of the same definition changes nothing');
