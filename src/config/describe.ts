@@ -10,8 +10,8 @@ export function helpText(version: string): string {
     '',
     'Usage: dalga [flags]',
     '       dalga import FILE, dalga export [FILE]: all jobs of the server at DALGA_URL',
-    '       dalga schedule|get|list|next|history|pause|resume|cancel|forecast|status: on its jobs;',
-    '       dalga COMMAND -h says more',
+    '       dalga schedule|get|list|next|history|pause|resume|cancel|forecast|status',
+    '       on its jobs: dalga COMMAND -h says more',
     '',
     ...wrapped(
       'Each setting is a flag or an environment variable; the flag wins, and an empty variable counts as unset. ' +
