@@ -81,6 +81,8 @@ export class DaySet {
   readonly #text: string;
   readonly #every: boolean;
   readonly #months = new Map<number, Month>();
+  /** The bits of months by what they depend on: there are 91 kinds. */
+  readonly #bits = new Map<number, number>();
   #last: Month | undefined;
 
   constructor(text: string) {
@@ -139,12 +141,23 @@ export class DaySet {
   #read(date: Date): Month {
     const start = Date.UTC(date.getUTCFullYear(), date.getUTCMonth(), 1) / DAY;
     const end = Date.UTC(date.getUTCFullYear(), date.getUTCMonth() + 1, 1) / DAY;
+    // Which month it is, on which day of the week it begins, and how long it is. 1 January 1970 was a Thursday.
+    const kind = (date.getUTCMonth() * 7 + ((((start + 4) % 7) + 7) % 7)) * 32 + (end - start);
+    let bits = this.#bits.get(kind);
+    if (bits === undefined) {
+      bits = this.#match(start, end);
+      this.#bits.set(kind, bits);
+    }
+    return { start, end, bits };
+  }
+
+  #match(start: number, end: number): number {
     const cron = matcher(this.#text);
     let bits = 0;
     for (let day = start; day < end; day++) {
       if (cron.match(new Date(day * DAY))) bits |= 1 << (day - start);
     }
-    return { start, end, bits };
+    return bits;
   }
 }
 

@@ -7,15 +7,16 @@ import { DAY } from './times.ts';
 /** Characters; a list of all minutes has 169. */
 const CRON_LIMIT = 500;
 
-const NICKNAMES: Readonly<Record<string, string>> = {
-  '@yearly': '0 0 1 1 *',
-  '@annually': '0 0 1 1 *',
-  '@monthly': '0 0 1 * *',
-  '@weekly': '0 0 * * 0',
-  '@daily': '0 0 * * *',
-  '@midnight': '0 0 * * *',
-  '@hourly': '0 * * * *',
-};
+/** A map, since an object has more names than its own: constructor, toString. */
+const NICKNAMES: ReadonlyMap<string, string> = new Map([
+  ['@yearly', '0 0 1 1 *'],
+  ['@annually', '0 0 1 1 *'],
+  ['@monthly', '0 0 1 * *'],
+  ['@weekly', '0 0 * * 0'],
+  ['@daily', '0 0 * * *'],
+  ['@midnight', '0 0 * * *'],
+  ['@hourly', '0 * * * *'],
+]);
 
 const NUMBER = String.raw`\d{1,2}`;
 const MONTH = `(?:${NUMBER}|jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)`;
@@ -176,10 +177,12 @@ export function cronOf(text: string): CronPattern {
 }
 
 function fieldsOf(text: string, parameter: string): string[] {
-  const fields = (NICKNAMES[text.toLowerCase()] ?? text).split(/[ \t]+/);
+  // First of all: the pattern for the spaces takes time that grows with the square of their number.
   if (text.length > CRON_LIMIT) throw invalid(parameter, `must have at most ${CRON_LIMIT} characters`);
-  if (text.startsWith('@') && fields.length === 1) {
-    throw invalid(parameter, `must be a cron expression or one of ${Object.keys(NICKNAMES).join(', ')}`);
+  const trimmed = text.replace(/^[ \t]+|[ \t]+$/g, '');
+  const fields = (NICKNAMES.get(trimmed.toLowerCase()) ?? trimmed).split(/[ \t]+/);
+  if (trimmed.startsWith('@') && fields.length === 1) {
+    throw invalid(parameter, `must be a cron expression or one of ${[...NICKNAMES.keys()].join(', ')}`);
   }
   if (fields.length !== 5 && fields.length !== 6) {
     const rule =

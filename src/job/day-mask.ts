@@ -21,11 +21,28 @@ export class DayMask {
     return new DayMask(60, free);
   }
 
-  /** All but the times of the patterns, on a day that they all have. A pattern without seconds has whole minutes. */
-  static without(patterns: readonly CronPattern[]): DayMask {
-    const mask = new DayMask(patterns.some(({ hasSeconds }) => hasSeconds) ? 1 : 60, true);
-    for (const pattern of patterns) {
-      for (let second = pattern.nextOfDay(0); second >= 0; second = mask.#exclude(pattern, second));
+  /**
+   * All but the times of a pattern, on a day that it has; a pattern without seconds has whole minutes.
+   *
+   * @param unit seconds that a bit stands for; 1 if the pattern has seconds
+   */
+  static without(pattern: CronPattern, unit: 1 | 60): DayMask {
+    const mask = new DayMask(unit, true);
+    let second = pattern.nextOfDay(0);
+    while (second >= 0) {
+      const index = Math.floor(second / unit);
+      mask.#words[index >>> 5]! &= ~(1 << (index & 31));
+      const next = (index + 1) * unit;
+      second = next < SECONDS ? pattern.nextOfDay(next) : -1;
+    }
+    return mask;
+  }
+
+  /** What is free in all of them, of which there is one at least, and whose units are the same. */
+  static common(masks: readonly DayMask[]): DayMask {
+    const mask = new DayMask(masks[0]!.#unit, true);
+    for (const other of masks) {
+      for (let word = 0; word < mask.#words.length; word++) mask.#words[word]! &= other.#words[word]!;
     }
     return mask;
   }
@@ -58,14 +75,6 @@ export class DayMask {
       unit = (unit & ~31) - 1;
     }
     return -1;
-  }
-
-  /** @returns the pattern's next second, -1 after the last */
-  #exclude(pattern: CronPattern, second: number): number {
-    const unit = Math.floor(second / this.#unit);
-    this.#words[unit >>> 5]! &= ~(1 << (unit & 31));
-    const next = (unit + 1) * this.#unit;
-    return next < SECONDS ? pattern.nextOfDay(next) : -1;
   }
 }
 

@@ -9,7 +9,7 @@ export const EXCLUDE_LIMIT = 100;
 
 /** How many days' masks are kept, and how many masks, which days share. */
 const DAYS = 512;
-const MASKS = 16;
+const MASKS = 64;
 
 /** A range of days, counted from 1970 on; both are in it. */
 type Days = { readonly first: number; readonly last: number };
@@ -25,6 +25,10 @@ export class Exclusion {
   /** Ascending, and apart from each other. */
   readonly #dates: readonly Days[];
   readonly #crons: readonly CronPattern[];
+  readonly #unit: 1 | 60;
+  /** Beside the expressions, what each leaves free of a day that it has; absent until asked for. */
+  readonly #single: DayMask[] = [];
+  /** What is free where several have the day, by their indexes. */
   readonly #masks = new Map<string, DayMask>();
   readonly #days = new Map<number, DayMask>();
 
@@ -33,6 +37,7 @@ export class Exclusion {
     if (entries.length > EXCLUDE_LIMIT) throw invalid(`must have at most ${EXCLUDE_LIMIT} entries`);
     this.#dates = merge(entries.filter(isDates).map(parseDates));
     this.#crons = entries.filter((entry) => !isDates(entry)).map(parseCron);
+    this.#unit = this.#crons.some(({ hasSeconds }) => hasSeconds) ? 1 : 60;
   }
 
   /** @param day counted from 1970 on */
@@ -60,14 +65,20 @@ export class Exclusion {
     if (this.#rangeOf(day) !== undefined) return NONE_FREE;
     const indexes = [...this.#crons.keys()].filter((index) => this.#crons[index]!.hasDay(day));
     if (indexes.length === 0) return ALL_FREE;
+    if (indexes.length === 1) return this.#without(indexes[0]!);
     const key = indexes.join();
     let mask = this.#masks.get(key);
     if (mask === undefined) {
-      mask = DayMask.without(indexes.map((index) => this.#crons[index]!));
+      mask = DayMask.common(indexes.map((index) => this.#without(index)));
       if (this.#masks.size >= MASKS) this.#masks.clear();
       this.#masks.set(key, mask);
     }
     return mask;
+  }
+
+  #without(index: number): DayMask {
+    this.#single[index] ??= DayMask.without(this.#crons[index]!, this.#unit);
+    return this.#single[index];
   }
 
   #rangeOf(day: number): Days | undefined {

@@ -1,7 +1,7 @@
 import { type DayMask, NONE_FREE } from './day-mask.ts';
 import type { Exclusion } from './exclusion.ts';
 import { countBySteps, DAY, END_OF_TIME, HORIZON, type Timetable } from './times.ts';
-import type { Zone } from './zone.ts';
+import type { Segment, Zone } from './zone.ts';
 
 /** After how many jumps in one day it is noted that the day has nothing. */
 const MANY = 16;
@@ -31,8 +31,16 @@ export class WithoutExcluded implements Timetable {
     const end = Math.min(END_OF_TIME, first + HORIZON);
     let entry = first;
     let jumps = 0;
+    let within: Segment | undefined;
     while (first < end) {
-      const { offset, until } = this.#zone.segmentAt(first);
+      const segment = this.#zone.segmentAt(first);
+      // A note is of one segment: of what its first day has before it, nothing was searched.
+      if (segment !== within) {
+        within = segment;
+        entry = first;
+        jumps = 0;
+      }
+      const { offset, until } = segment;
       const local = first + offset;
       const day = Math.floor(local / DAY);
       const mask = this.#exclusion.maskOf(day);
@@ -62,8 +70,15 @@ export class WithoutExcluded implements Timetable {
     const end = Math.max(0, last - HORIZON);
     let entry = last;
     let jumps = 0;
+    let within: Segment | undefined;
     while (last >= end) {
-      const { offset, from } = this.#zone.segmentAt(last);
+      const segment = this.#zone.segmentAt(last);
+      if (segment !== within) {
+        within = segment;
+        entry = last;
+        jumps = 0;
+      }
+      const { offset, from } = segment;
       const local = last + offset;
       const day = Math.floor(local / DAY);
       const mask = this.#exclusion.maskOf(day);
