@@ -109,7 +109,9 @@ export class Instance {
       random: world.random,
       onFailed: (error) => scope.after(0, () => this.options.onFailed(this, error.message)),
     });
-    const reader = createJobReader(config.mysql, { connect: () => connect(server, client, null) });
+    const reader = createJobReader(config.mysql, {
+      ...{ connect: () => connect(server, client, null), afterTurn: queueMicrotask },
+    });
     const jobs = createJobs({
       clock,
       reader,

@@ -22,6 +22,8 @@ export type JobReaderOptions = {
   /** Connections. */
   readonly size?: number;
   readonly timers?: Timers;
+  /** Runs something once all that this turn of the event loop brings was handled: setImmediate, unless told. */
+  readonly afterTurn?: (run: () => void) => void;
 };
 
 const SIZE = 2;
@@ -50,12 +52,18 @@ class CoalescingReader implements JobReader {
   readonly #statements: ReturnType<typeof jobStatements>;
   readonly #idle: (SqlSession | null)[];
   readonly #timers: Timers;
+  readonly #afterTurn: (run: () => void) => void;
   readonly #busy = new Set<Promise<void>>();
   #asked: Asked[] = [];
+  #gathering = false;
   #closed = false;
 
-  constructor(config: MysqlConfig, { connect, size = SIZE, timers = systemTimers }: JobReaderOptions) {
+  constructor(
+    config: MysqlConfig,
+    { connect, size = SIZE, timers = systemTimers, afterTurn = setImmediate }: JobReaderOptions,
+  ) {
     this.#timers = timers;
+    this.#afterTurn = afterTurn;
     this.#connect = connect ?? (() => openSession(config, { deadline: DEADLINE, connectTimeout: DEADLINE }));
     this.#statements = jobStatements(config.table);
     // A null is a connection that is not open yet, or was lost.
@@ -71,8 +79,7 @@ class CoalescingReader implements JobReader {
         () => reject(new DalgaError('database_unavailable', 'MySQL has not answered in time')),
         LONGEST_WAIT,
       );
-      // A microtask later, so that what one event of the loop brings is one statement.
-      queueMicrotask(() => this.#next());
+      this.#gather();
     });
     return answered.finally(() => this.#timers.clear(timer));
   }
@@ -97,8 +104,19 @@ class CoalescingReader implements JobReader {
 
   async close(): Promise<void> {
     this.#closed = true;
+    this.#next();
     await Promise.all(this.#busy);
     await Promise.all(this.#idle.map((session) => session?.close()));
+  }
+
+  /** Many connections have a request in one turn of the event loop: they are one statement. */
+  #gather(): void {
+    if (this.#gathering) return;
+    this.#gathering = true;
+    this.#afterTurn(() => {
+      this.#gathering = false;
+      this.#next();
+    });
   }
 
   #next(): void {
