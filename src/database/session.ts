@@ -73,7 +73,11 @@ export function connectionOptions(config: MysqlConfig, connectTimeout = CONNECT_
 export async function openSession(config: MysqlConfig, options: SessionOptions = {}): Promise<SqlSession> {
   const { lease, deadline = STATEMENT_DEADLINE, connectTimeout = CONNECT_TIMEOUT } = options;
   const timers = options.timers ?? systemTimers;
-  const connection = createConnection({ ...connectionOptions(config, connectTimeout), rowsAsArray: true });
+  const connection = createConnection({
+    ...{ ...connectionOptions(config, connectTimeout), rowsAsArray: true },
+    // `run` has put the values in already: mysql2 would look for places once more.
+    queryFormat: (sql: string) => sql,
+  });
   const session = new Mysql2Session(connection, timers, deadline);
   try {
     await session.open(connectTimeout);
