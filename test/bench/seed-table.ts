@@ -10,6 +10,8 @@ export type SeedOptions = {
   readonly spreadMs?: number;
   /** Bytes of each job, 50 unless told: see `jobName`. */
   readonly jobBytes?: number;
+  /** Bytes of a payload of each job's own; none unless told, so that the job is the body. */
+  readonly payloadBytes?: number;
   /** The queue's name, as the exchange is the default one. */
   readonly routingKey: string;
   /** Unix ms: the jobs owe nothing from before; `from` unless told. */
@@ -41,14 +43,15 @@ export function firstRunOf(
  */
 export async function seedTable(database: BenchDatabase, options: SeedOptions): Promise<void> {
   const { jobs, intervalMs, from, spreadMs = intervalMs, jobBytes = 50, routingKey, since = from } = options;
+  const { payloadBytes = null } = options;
   const connection = await database.connect();
   const number = '(? + d0.d + 10 * d1.d + 100 * d2.d + 1000 * d3.d + 10000 * d4.d)';
   const digits = [0, 1, 2, 3, 4].map((place) => `(${DIGITS}) AS d${place}`).join(', ');
   const insert = `
     INSERT INTO dalga (id, key_hash, routing_key, job, version, since, enabled, kind, interval_ms, interval_text,
-                       first_run, anchored)
+                       first_run, anchored, payload)
     SELECT n, UNHEX(LEFT(SHA2(CONCAT(CHAR(LENGTH(?)), ?, job), 256), 32)), ?, job, 1, ?, 1, 0, ?, NULL,
-           ? + FLOOR(MOD(n * ?, ?) * ? / ?), 1
+           ? + FLOOR(MOD(n * ?, ?) * ? / ?), 1, RPAD(n, ?, 'x')
     FROM (SELECT n, RPAD(CONCAT('https://feeds.example.com/', n, '/'), ?, 'x') AS job
           FROM (SELECT ${number} AS n FROM ${digits}) AS numbers WHERE n <= ?) AS named
     ORDER BY n`;
@@ -58,7 +61,7 @@ export async function seedTable(database: BenchDatabase, options: SeedOptions): 
       await connection.query(insert, [
         ...[routingKey, routingKey, routingKey, since, intervalMs],
         ...[from, STRIDE, jobs, spreadMs, jobs],
-        ...[jobBytes, first, jobs],
+        ...[payloadBytes, jobBytes, first, jobs],
       ]);
     }
     await connection.query('UPDATE dalga_state SET next_id = ?, stamp = ?', [

@@ -9,9 +9,8 @@ import { seedTable } from '../seed-table.ts';
 
 const MILLION = 1_000_000;
 const FIVE_MILLION = 5_000_000;
-const LARGE = 250_000;
-/** Bytes of a large job. */
-const LARGE_BYTES = 1024;
+/** Bytes of a large payload. */
+const PAYLOAD = 1024;
 /** None falls due while it is measured. ms */
 const INTERVAL = 86_400_000;
 /** From /readyz to the first look at the memory, and between the looks, ms. */
@@ -24,32 +23,34 @@ export const row: Row = {
   name: 'memory',
   how:
     'RSS of the process some 20 s after /readyz, beyond that of a Dalga without jobs, for each job: 50-byte jobs ' +
-    'that are not due; and 250,000 jobs of 1 KiB (as long as the body is the job), beyond their bytes',
+    'that are not due; and 1,000,000 jobs with payloads of 1 KiB, beyond those bytes',
   async run(bench) {
     const sizes = {
-      million: { jobs: scaled(bench, MILLION), jobBytes: 50 },
-      five: { jobs: scaled(bench, FIVE_MILLION), jobBytes: 50 },
-      large: { jobs: scaled(bench, LARGE), jobBytes: LARGE_BYTES },
+      million: { jobs: scaled(bench, MILLION) },
+      five: { jobs: scaled(bench, FIVE_MILLION) },
+      payloads: { jobs: scaled(bench, MILLION), payloadBytes: PAYLOAD },
     };
     const databases: BenchDatabase[] = [];
-    const filled = async ({ jobs, jobBytes }: { jobs: number; jobBytes: number }) => {
+    const filled = async ({ jobs, payloadBytes }: { jobs: number; payloadBytes?: number }) => {
       const database = await freshDatabase(bench.mysql);
       databases.push(database);
       const from = Date.now() + INTERVAL;
       const since = Date.now();
       // No such queue is needed: nothing is sent.
       const routingKey = 'bench_memory';
-      if (jobs > 0)
-        await seedTable(database, { jobs, jobBytes, intervalMs: INTERVAL, from, since, routingKey });
-      bench.say(`${jobs} jobs of ${jobBytes} bytes are in a table`);
+      if (jobs > 0) {
+        const payloads = payloadBytes === undefined ? {} : { payloadBytes };
+        await seedTable(database, { jobs, ...payloads, intervalMs: INTERVAL, from, since, routingKey });
+      }
+      bench.say(`${jobs} jobs${payloadBytes === undefined ? '' : ' with payloads'} are in a table`);
       return () => measure(bench, database);
     };
     try {
       const rounds = await inTurns(bench, {
-        empty: await filled({ jobs: 0, jobBytes: 0 }),
+        empty: await filled({ jobs: 0 }),
         million: await filled(sizes.million),
         five: await filled(sizes.five),
-        large: await filled(sizes.large),
+        payloads: await filled(sizes.payloads),
       });
       /** Bytes for each job. */
       const beyond = (size: keyof typeof sizes, but = 0): number =>
@@ -66,7 +67,7 @@ export const row: Row = {
         figures: [
           figure('at 1,000,000', beyond('million')),
           figure('at 5,000,000', beyond('five')),
-          figure('of 1 KiB, beyond their bytes', beyond('large', LARGE_BYTES)),
+          figure('with payloads of 1 KiB, beyond their bytes', beyond('payloads', PAYLOAD)),
           { name: 'RSS without jobs', value: medianOf(rounds, 'empty.rss'), unit: 'MiB' },
           { name: 'RSS at 1,000,000', value: medianOf(rounds, 'million.rss'), unit: 'MiB' },
           { name: 'peak RSS at 1,000,000', value: medianOf(rounds, 'million.peak'), unit: 'MiB' },
