@@ -24,7 +24,7 @@ export function checkSchedule(schedule: Schedule): void {
   const rules = schedule.rules ?? {};
   checkParts(rules);
   checkMeaning(schedule, rules);
-  const { lastRun = Number.POSITIVE_INFINITY, jitter, endsAt, maxRuns, ...others } = rules;
+  const { lastRun = Number.POSITIVE_INFINITY, notBefore, jitter, endsAt, maxRuns, ...others } = rules;
   // This reads the cron expression too, whose refusal names it.
   const first = timetableOf({ ...schedule, rules: others }, 0).firstAtOrAfter(Number.NEGATIVE_INFINITY);
   if (first === Number.POSITIVE_INFINITY) throw noOccurrence(schedule, rules);

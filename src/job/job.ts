@@ -71,6 +71,8 @@ export type Rules = {
   readonly jitter?: number;
   /** Unix ms: it does not run after this. */
   readonly lastRun?: number;
+  /** Unix ms: until then a client keeps it back, and its phase stays. */
+  readonly notBefore?: number;
   /** How many occurrences it has, counted from when the client said so. */
   readonly maxRuns?: number;
   /** How many of them are left from `since` on; absent while it is all of them. */

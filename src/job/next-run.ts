@@ -11,7 +11,7 @@ import { timetableOf } from './timetable.ts';
 export function isPlain({ kind, rules }: Schedule): boolean {
   if (kind === 'calendar' || kind === 'cron') return false;
   if (rules === undefined) return true;
-  return (rules.exclude ?? rules.jitter ?? rules.lastRun ?? rules.endsAt) === undefined;
+  return (rules.exclude ?? rules.jitter ?? rules.notBefore ?? rules.lastRun ?? rules.endsAt) === undefined;
 }
 
 /** The first scheduled time at or after `time`. @param id the job's */

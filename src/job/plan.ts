@@ -3,6 +3,7 @@ import { checkSchedule } from './check-schedule.ts';
 import { endOf } from './end-of-schedule.ts';
 import type { Rules, Schedule } from './job.ts';
 import { INTERVAL_LIMIT } from './job.ts';
+import { END_OF_TIME } from './times.ts';
 import { timetableOf } from './timetable.ts';
 
 /** The interval of a request, after parsing. */
@@ -55,13 +56,14 @@ const SHAPING = ['location', 'gap', 'overlap', 'exclude', 'jitter', 'lastRun', '
 
 /** Refuses a PUT whose parameters do not make a schedule. A rule here does not depend on what is stored. */
 export function checkPut(request: ScheduleRequest): void {
+  if (request.notBefore !== undefined) throw ofStored('not_before');
+  checkDefinition(request);
+}
+
+/** The same of what an export tells: a client may keep the job back. */
+export function checkDefinition(request: ScheduleRequest): void {
   checkCombination(request);
-  for (const [value, name] of [
-    [request.notBefore, 'not_before'] as const,
-    [request.shift, 'shift'] as const,
-  ]) {
-    if (value !== undefined) throw invalid(name, 'is taken by POST and PATCH, of a job that is stored');
-  }
+  if (request.shift !== undefined) throw ofStored('shift');
   if (request.oneOff === true) {
     if (request.interval === undefined && request.firstRun === undefined && request.immediate !== true) {
       throw invalid(
@@ -81,6 +83,10 @@ export function checkPut(request: ScheduleRequest): void {
 export function checkCombination(request: ScheduleRequest): void {
   if (request.immediate === true && request.firstRun !== undefined) {
     throw invalid('first_run', 'and immediate=true exclude each other');
+  }
+  for (const name of ['notBefore', 'shift'] as const) {
+    if (request.immediate !== true || request[name] === undefined) continue;
+    throw invalid(name === 'shift' ? name : 'not_before', 'and immediate=true exclude each other');
   }
   const both = request.interval !== undefined && request.firstRun !== undefined;
   if (request.oneOff === true && both && request.anchored === undefined) {
@@ -117,7 +123,8 @@ export function planPut(
     const { misfire, misfireAge } = request;
     return withMisfire(stored, { misfire: misfire ?? null, misfireAge: misfireAge ?? null });
   }
-  return plan(request, rulesAfter(undefined, request), stamp, identity);
+  const planned = plan(request, rulesAfter(undefined, request), stamp, identity);
+  return finish(moved(planned, request, stamp), stamp, identity);
 }
 
 /**
@@ -136,16 +143,23 @@ export function planPost(
 ): Schedule {
   if (!plansAnew(request)) return withMisfire(stored, request);
   const rules = withRunsLeft(rulesAfter(stored.rules, request), stored, request, since, stamp, identity);
-  if (!namesTimes(request)) return finish(atItsPhase(stored, rules, request, stamp), stamp, identity);
+  if (request.notBefore !== undefined && request.notBefore > (rules?.lastRun ?? Number.POSITIVE_INFINITY)) {
+    throw invalid('not_before', 'leaves no run up to last_run');
+  }
+  if (!namesTimes(request)) {
+    const kept = { ...request, notBefore: request.notBefore ?? stored.rules?.notBefore };
+    return finish(moved({ ...stored, rules }, kept, stamp), stamp, identity);
+  }
   const { cron, interval } = mergeTiming(stored, request);
   const oneOff = cron === undefined && (request.oneOff ?? stored.kind === 'one_off');
-  return plan({ ...request, cron, interval, oneOff }, rules, stamp, identity);
+  const planned = plan({ ...request, cron, interval, oneOff }, rules, stamp, identity);
+  return finish(moved(planned, request, stamp), stamp, identity);
 }
 
 /** Whether a POST changes when the job runs. */
 export function plansAnew(request: ScheduleRequest): boolean {
-  const moved = request.notBefore ?? request.shift;
-  return namesTimes(request) || moved !== undefined || SHAPING.some((name) => request[name] !== undefined);
+  const pace = request.notBefore ?? request.shift;
+  return namesTimes(request) || pace !== undefined || SHAPING.some((name) => request[name] !== undefined);
 }
 
 function namesTimes({ interval, cron, firstRun, oneOff, immediate }: ScheduleRequest): boolean {
@@ -168,27 +182,31 @@ function mergeTiming(stored: Schedule, request: ScheduleRequest): Pick<ScheduleR
 }
 
 /**
- * The same times under other rules, from the first that is not before `notBefore`. The phase of an interval stays, since
- * its first run moves by whole intervals; a calendar's first run stays where it is, since each is counted from it.
+ * The schedule at another phase, or from its first time on that is not before `notBefore`. An interval's first run moves
+ * by whole intervals, so that most jobs need no rule for it; where Dalga chose it, also back. From a calendar's first
+ * run all others are counted, and what a client named is told again at each deploy: both stay, beside a rule.
  */
-function atItsPhase(
-  stored: Schedule,
-  rules: Rules | undefined,
-  { notBefore, shift }: ScheduleRequest,
-  stamp: number,
-): Schedule {
-  const schedule = { ...stored, rules, firstRun: stored.firstRun + (shift ?? 0) };
+function moved(schedule: Schedule, { notBefore, shift }: ScheduleRequest, stamp: number): Schedule {
+  if (shift !== undefined && schedule.kind === 'cron') {
+    throw invalid('shift', 'is not for jobs with a cron expression, which have no phase');
+  }
+  const firstRun = schedule.firstRun + (shift ?? 0);
+  if (shift !== undefined && (firstRun < 0 || firstRun >= END_OF_TIME)) {
+    throw invalid('shift', 'must leave the first run in the years 1970 to 9999');
+  }
+  const shifted = { ...schedule, firstRun };
   // A time that is past runs with the stamp as its scheduled time.
-  if (schedule.kind === 'one_off') {
-    return { ...schedule, firstRun: Math.max(schedule.firstRun, notBefore ?? stamp, stamp) };
+  if (shifted.kind === 'one_off') {
+    return { ...shifted, firstRun: Math.max(firstRun, notBefore ?? stamp, stamp) };
   }
-  if (notBefore === undefined) return schedule;
-  if (schedule.kind === 'calendar') throw invalid('not_before', 'is not for jobs with a calendar interval');
-  if (schedule.kind === 'interval') {
-    const ahead = Math.ceil((notBefore - schedule.firstRun) / schedule.intervalMs);
-    return { ...schedule, firstRun: schedule.firstRun + Math.max(0, ahead) * schedule.intervalMs };
+  if (notBefore === undefined) return shifted;
+  if (shifted.kind === 'interval') {
+    const ahead = Math.ceil((notBefore - firstRun) / shifted.intervalMs);
+    const first = firstRun + (shifted.anchored ? Math.max(0, ahead) : ahead) * shifted.intervalMs;
+    if (first >= END_OF_TIME) throw invalid('not_before', 'leaves no run until the year 9999');
+    return { ...shifted, firstRun: first };
   }
-  return { ...schedule, firstRun: Math.max(schedule.firstRun, notBefore) };
+  return notBefore > stamp ? { ...shifted, rules: { ...shifted.rules, notBefore } } : shifted;
 }
 
 function plan(
@@ -202,23 +220,27 @@ function plan(
   // Most have no rules: then the key is left out.
   const given = rules === undefined ? { anchored } : { anchored, rules };
   if (cron !== undefined) {
-    const schedule = { kind: 'cron', cron, intervalMs: null, intervalText: null, ...given } as const;
-    return finish({ ...schedule, firstRun: firstRun ?? stamp }, stamp, identity);
+    return {
+      kind: 'cron',
+      cron,
+      intervalMs: null,
+      intervalText: null,
+      firstRun: firstRun ?? stamp,
+      ...given,
+    };
   }
   const start = request.immediate === true ? stamp : (firstRun ?? startOf(request, rules, stamp, identity));
   if (oneOff === true) {
     const delay = { intervalMs: interval?.ms ?? null, intervalText: interval?.text ?? null };
     // A time that is past runs with the stamp as its scheduled time.
     const time = Math.max(start, stamp);
-    return finish({ kind: 'one_off', ...delay, firstRun: time, ...given }, stamp, identity);
+    return { kind: 'one_off', ...delay, firstRun: time, ...given };
   }
   if (interval === undefined) throw invalid('interval', 'is required');
   const { ms, text } = interval;
-  const schedule =
-    ms === null
-      ? ({ kind: 'calendar', intervalMs: null, intervalText: text!, firstRun: start, ...given } as const)
-      : ({ kind: 'interval', intervalMs: ms, intervalText: text, firstRun: start, ...given } as const);
-  return finish(schedule, stamp, identity);
+  return ms === null
+    ? { kind: 'calendar', intervalMs: null, intervalText: text!, firstRun: start, ...given }
+    : { kind: 'interval', intervalMs: ms, intervalText: text, firstRun: start, ...given };
 }
 
 /** When a job begins whose request does not say: an interval after the stamp, or at the phase of its name. */
@@ -260,13 +282,14 @@ export function finish(schedule: Schedule, since: number, { id }: Pick<Identity,
 function checkHasRuns(schedule: Schedule, since: number, id: number): void {
   const { runsLeft: _left, endsAt: _end, ...rules } = schedule.rules ?? {};
   if (timetableOf({ ...schedule, rules }, id).firstAtOrAfter(since) !== Number.POSITIVE_INFINITY) return;
-  throw invalid(rules.lastRun === undefined ? 'exclude' : 'last_run', 'leaves no run from now on');
+  const others = rules.notBefore === undefined ? 'exclude' : 'not_before';
+  throw invalid(rules.lastRun === undefined ? others : 'last_run', 'leaves no run from now on');
 }
 
 /** The rules that a request leaves: null takes one away. What follows from them is not among them. */
 function rulesAfter(stored: Rules | undefined, request: ScheduleRequest): Rules | undefined {
-  const { runsLeft: _left, endsAt: _end, ...kept } = stored ?? {};
-  const rules: Record<string, unknown> = { ...kept };
+  const { runsLeft: _left, endsAt: _end, notBefore: _kept, ...asked } = stored ?? {};
+  const rules: Record<string, unknown> = { ...asked };
   for (const name of [...SHAPING, 'misfire', 'misfireAge'] as const) {
     const value = request[name];
     if (value === undefined) continue;
@@ -299,10 +322,14 @@ export function countRunsLeft(stored: Schedule, since: number, stamp: number, id
 
 /** Which missed ones run does not say when the job runs. */
 function withMisfire(stored: Schedule, request: Pick<ScheduleRequest, 'misfire' | 'misfireAge'>): Schedule {
-  const { runsLeft, endsAt } = stored.rules ?? {};
-  const counted = { ...(runsLeft && { runsLeft }), ...(endsAt !== undefined && { endsAt }) };
-  const asked = rulesAfter(stored.rules, request);
-  const rules = asked && { ...asked, ...counted };
+  const { runsLeft, endsAt, notBefore } = stored.rules ?? {};
+  const others = {
+    ...(runsLeft && { runsLeft }),
+    ...(endsAt !== undefined && { endsAt }),
+    ...(notBefore !== undefined && { notBefore }),
+  };
+  const asked = { ...rulesAfter(stored.rules, request), ...others };
+  const rules = Object.keys(asked).length === 0 ? undefined : asked;
   return isSame(rules, stored.rules) ? stored : { ...stored, rules };
 }
 
@@ -351,6 +378,10 @@ export function isSame(a: unknown, b: unknown): boolean {
 function storedInterval(schedule: Schedule): Interval | undefined {
   const { intervalMs, intervalText } = schedule;
   return intervalMs === null && intervalText === null ? undefined : { ms: intervalMs, text: intervalText };
+}
+
+function ofStored(parameter: string): DalgaError {
+  return invalid(parameter, 'is taken by POST and PATCH, of a job that is stored');
 }
 
 function invalid(parameter: string, rule: string): DalgaError {

@@ -19,20 +19,19 @@ const NO_RULES: Rules = {};
 const CALENDAR_CHANGES: ClockChanges = { gap: 'run', overlap: 'first' };
 
 /**
- * When a job runs: the times of its schedule, without those that are excluded, from first_run to last_run; each moved by
- * its jitter; up to `endsAt`. Whether an occurrence is excluded is judged by its time before it is moved.
+ * When a job runs: the times of its schedule, without those that are excluded, from first_run (and notBefore) to last_run; each
+ * moved by its jitter; up to `endsAt`. Whether an occurrence is excluded is judged by its time before it is moved.
  *
  * @param id the job's, which jitter depends on
  * @throws DalgaError invalid_parameter for a schedule that `checkSchedule` would refuse
  */
 export function timetableOf(schedule: Schedule, id: number): Timetable {
   const rules = schedule.rules ?? NO_RULES;
-  const lastRun = rules.lastRun ?? Number.POSITIVE_INFINITY;
+  const { notBefore = Number.NEGATIVE_INFINITY, lastRun = Number.POSITIVE_INFINITY } = rules;
   let times = regularTimes(schedule, rules);
   // What is shared begins with time itself.
-  const firstRun = schedule.kind === 'cron' ? schedule.firstRun : Number.NEGATIVE_INFINITY;
-  if (schedule.kind === 'cron' || rules.lastRun !== undefined)
-    times = new TimesWithin(times, firstRun, lastRun);
+  const first = schedule.kind === 'cron' ? Math.max(schedule.firstRun, notBefore) : notBefore;
+  if (Number.isFinite(first) || Number.isFinite(lastRun)) times = new TimesWithin(times, first, lastRun);
   if (rules.jitter !== undefined && rules.jitter > 0) times = new Jittered(times, id, rules.jitter, lastRun);
   if (rules.endsAt !== undefined) times = new TimesWithin(times, Number.NEGATIVE_INFINITY, rules.endsAt);
   return times;

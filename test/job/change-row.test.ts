@@ -2,6 +2,7 @@ import t from 'tap';
 import { changeRow, createRow, type JobRequest, replaceRow } from '../../src/job/change-row.ts';
 import type { JobRow } from '../../src/job/job.ts';
 import { nextRun } from '../../src/job/next-run.ts';
+import { checkCombination } from '../../src/job/plan.ts';
 
 const NOW = 1_800_000_000_000;
 const MINUTE = 60_000;
@@ -111,9 +112,126 @@ t.test('the pace: not_before and shift', async (t) => {
   t.equal(nextRun(post(row, { shift: -5000 }), NOW + 1000), NOW + MINUTE - 5000);
   const once = create({ oneOff: true, firstRun: NOW + 1 });
   t.equal(post(once, { shift: -5000 }).schedule.firstRun, NOW + 1000, 'never before the change');
-  t.throws(() => post(create({ interval: { ms: null, text: 'P1M' } }), { notBefore: NOW }), {
-    message: /^not_before/,
-  });
+});
+
+const DAY = 86_400_000;
+const endOfMonth = { interval: { ms: null, text: 'P1M' }, firstRun: Date.UTC(2027, 0, 31, 9) };
+const daily = { cron: '30 9 * * *' };
+
+t.test('not_before keeps the phase of every kind', async (t) => {
+  const rows: [request: JobRequest, next: number][] = [
+    [{ interval: { ms: DAY, text: 'PT24H' } }, NOW + 41 * DAY],
+    [{ interval: { ms: DAY, text: null }, firstRun: NOW - 5 }, NOW + 41 * DAY - 5],
+    [endOfMonth, Date.UTC(2027, 1, 28, 9)],
+    [{ ...endOfMonth, jitter: 0 }, Date.UTC(2027, 1, 28, 9)],
+    [{ ...endOfMonth, exclude: ['2027-02-28'] }, Date.UTC(2027, 2, 31, 9)],
+    [{ interval: { ms: null, text: 'P1W' } }, NOW + 42 * DAY],
+    [{ cron: '30 9 L * *' }, Date.UTC(2027, 1, 28, 9, 30)],
+    [{ cron: '30 9 L * *', firstRun: NOW + 60 * DAY }, Date.UTC(2027, 2, 31, 9, 30)],
+    [{ oneOff: true, firstRun: NOW + 50 * DAY }, NOW + 50 * DAY],
+    [{ oneOff: true, firstRun: NOW + 5 }, NOW + 40 * DAY + 1],
+  ];
+  for (const [request, expected] of rows) {
+    const name = JSON.stringify(request);
+    const row = create(request);
+    const kept = post(row, { notBefore: NOW + 40 * DAY + 1 });
+    t.match(kept, { version: 2, since: NOW + 1000 }, 'one change');
+    const show = (time: number | null) => new Date(time!).toISOString();
+    t.equal(show(nextRun(kept, NOW + 1000)), show(expected), name);
+    const before = nextRun(kept, NOW + 39 * DAY);
+    t.equal(before, expected, 'nothing until then');
+  }
+});
+
+t.test('a later not_before takes the place of an earlier one, also back', async (t) => {
+  for (const request of [{ interval: { ms: DAY, text: null } }, endOfMonth, daily]) {
+    const row = create(request);
+    const first = nextRun(row, NOW);
+    const far = post(row, { notBefore: NOW + 4000 * DAY });
+    t.ok(nextRun(far, NOW)! >= NOW + 4000 * DAY);
+    t.equal(
+      nextRun(post(far, { notBefore: NOW + 1 }, NOW + 2000), NOW + 2000),
+      first,
+      JSON.stringify(request),
+    );
+  }
+  const anchored = create({ ...minute, firstRun: NOW + DAY });
+  t.equal(
+    nextRun(post(anchored, { notBefore: NOW + MINUTE }), NOW + 1000),
+    NOW + DAY,
+    'not before first_run',
+  );
+});
+
+t.test('what not_before keeps back stays so through other changes', async (t) => {
+  for (const request of [endOfMonth, daily]) {
+    const row = post(create(request), { notBefore: NOW + 400 * DAY });
+    const next = nextRun(row, NOW + 2000)!;
+    t.ok(next >= NOW + 400 * DAY);
+    t.equal(put(row, request), row, 'a PUT of the same definition');
+    t.equal(nextRun(post(row, { misfire: 'skip' }), NOW + 2000), next, 'another misfire rule');
+    t.equal(nextRun(post(row, { jitter: 0 }, NOW + 2000), NOW + 2000), next, 'another rule');
+    const paused = post(row, { enabled: false }, NOW + 2000);
+    t.equal(nextRun(post(paused, { enabled: true }, NOW + 3000), NOW + 3000), next, 'a pause');
+    t.equal(
+      post(row, { jitter: 0 }, NOW + 500 * DAY).schedule.rules?.notBefore,
+      undefined,
+      'until it is past',
+    );
+    const anew = post(row, minute, NOW + 2000);
+    t.equal(nextRun(anew, NOW + 2000), NOW + 2000 + MINUTE, 'but for a schedule that is planned anew');
+  }
+});
+
+t.test('not_before together with what plans anew', async (t) => {
+  const row = create(minute);
+  const slower = post(row, { interval: { ms: 7000, text: null }, notBefore: NOW + DAY });
+  t.equal(nextRun(slower, NOW + 1000), NOW + 8000 + Math.ceil((DAY - 8000) / 7000) * 7000);
+  t.equal(nextRun(post(row, { ...daily, notBefore: NOW + 10 * DAY }), NOW)! - NOW > 10 * DAY - 1, true);
+  const counted = create({ ...endOfMonth, maxRuns: 3 });
+  t.equal(
+    post(counted, { notBefore: Date.UTC(2027, 5, 1) }).schedule.rules?.endsAt,
+    Date.UTC(2027, 7, 31, 9),
+    'max_runs counts what is left from then on',
+  );
+});
+
+t.test('wrong paces', async (t) => {
+  const cases: [row: JobRequest, change: JobRequest, message: RegExp][] = [
+    [
+      { ...minute, lastRun: NOW + DAY },
+      { notBefore: NOW + DAY + 1 },
+      /^not_before leaves no run up to last_run$/,
+    ],
+    [
+      { ...daily, lastRun: NOW + DAY },
+      { notBefore: NOW + DAY + 1 },
+      /^not_before leaves no run up to last_run$/,
+    ],
+    [{ cron: '0 0 29 2 *' }, { notBefore: Date.UTC(9998, 0) }, /^not_before leaves no run from now on$/],
+    [endOfMonth, { notBefore: Date.UTC(9999, 11, 31, 9, 0, 1) }, /^not_before leaves no run from now on$/],
+    [
+      { interval: { ms: DAY, text: null } },
+      { notBefore: Date.UTC(9999, 11, 31, 23) },
+      /^not_before leaves no/,
+    ],
+    [minute, { shift: -4_294_967_295_000 }, /^shift must leave the first run in the years 1970 to 9999$/],
+    [{ ...minute, firstRun: Date.UTC(9999, 0) }, { shift: 4_294_967_295_000 }, /^shift must leave/],
+    [endOfMonth, { shift: -4_294_967_295_000 }, /^shift must leave/],
+    [daily, { shift: 5000 }, /^shift is not for jobs with a cron expression/],
+    [minute, { ...daily, shift: 5000 }, /^shift is not for jobs with a cron expression/],
+  ];
+  for (const [row, change, message] of cases) {
+    t.throws(
+      () => post(create(row), change),
+      { code: 'invalid_parameter', message },
+      JSON.stringify([row, change]),
+    );
+  }
+  for (const change of [{ notBefore: NOW }, { shift: 5000 }]) {
+    const message = /^(not_before|shift) and immediate=true exclude each other$/;
+    t.throws(() => checkCombination({ ...change, immediate: true }), { code: 'invalid_parameter', message });
+  }
 });
 
 t.test('phase=spread follows from the name', async (t) => {

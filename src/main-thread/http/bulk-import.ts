@@ -2,7 +2,7 @@ import type { Clock } from '../../clock.ts';
 import { DalgaError } from '../../errors.ts';
 import type { JobRequest } from '../../job/change-row.ts';
 import type { JobKey } from '../../job/job.ts';
-import { checkPut } from '../../job/plan.ts';
+import { checkDefinition } from '../../job/plan.ts';
 import type { JobService } from '../job-service.ts';
 import { readBulkJob } from './bulk-job.ts';
 import { type Line, splitLines } from './ndjson.ts';
@@ -90,7 +90,7 @@ class BulkImport {
       if (bytes === null)
         throw new DalgaError('body_too_large', `the line is longer than ${this.#options.lineLimit} bytes`);
       const { key, request } = readBulkJob(bytes);
-      checkPut(request);
+      checkDefinition(request);
       this.#batch.push({ number, key, request });
       this.#bytes += bytes.length;
     } catch (error) {

@@ -1,12 +1,13 @@
 import { DalgaError } from '../../errors.ts';
 import type { JobRequest } from '../../job/change-row.ts';
 import { JOB_LIMIT, type JobKey, type JobRow, ROUTING_KEY_LIMIT } from '../../job/job.ts';
+import { formatExact } from '../../job/rfc3339.ts';
 import { parseObject } from './body.ts';
 import { checkName } from './job-key.ts';
 import { decodeUtf8, describeOptions, intervalOf } from './job-view.ts';
 import { readParameterObject } from './parameters.ts';
 
-/** A job as a line of NDJSON has it: the members of a JSON body, and `routing_key`, `job` and `anchored`. */
+/** A job as a line of NDJSON has it: the members of a PUT's JSON body, and what only an export tells. */
 export type BulkJob = { readonly key: JobKey; readonly request: JobRequest };
 
 /** Reads a line. @throws DalgaError that names the member and the rule */
@@ -30,6 +31,7 @@ export function readBulkJob(bytes: Buffer): BulkJob {
 /** The line of which an import makes the same job: the runs that max_runs has left count from then on. */
 export function formatBulkJob(row: JobRow): string {
   const { routingKey, job, schedule } = row;
+  const { rules } = schedule;
   return JSON.stringify({
     routing_key: decodeUtf8(routingKey),
     job: decodeUtf8(job),
@@ -38,8 +40,9 @@ export function formatBulkJob(row: JobRow): string {
     first_run: new Date(schedule.firstRun).toISOString(),
     one_off: schedule.kind === 'one_off' ? true : undefined,
     anchored: schedule.anchored ? undefined : false,
+    not_before: rules?.notBefore === undefined ? undefined : formatExact(rules.notBefore),
     ...describeOptions(row),
-    max_runs: schedule.rules?.runsLeft ?? schedule.rules?.maxRuns,
+    max_runs: rules?.runsLeft ?? rules?.maxRuns,
   });
 }
 

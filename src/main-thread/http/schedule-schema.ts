@@ -138,14 +138,15 @@ export const pace = {
   not_before: {
     type: 'string',
     format: 'date-time',
-    description: 'The next run is not to come before this; the phase is kept.',
+    description:
+      'The next run is not to come before this; the phase is kept. It takes the place of an earlier one.',
     examples: ['2030-01-31T12:00:00Z'],
   },
   shift: {
     type: 'integer',
     minimum: -INTERVAL_LIMIT,
     maximum: INTERVAL_LIMIT,
-    description: 'Seconds by which the phase is moved.',
+    description: 'Seconds by which the phase is moved; not for cron, which has none.',
     examples: [30],
   },
 };

@@ -1,7 +1,7 @@
 import type { ErrorCode } from '../../errors.ts';
 import { INTERVAL_LIMIT } from '../../job/job.ts';
 import { problemType } from './problem.ts';
-import { message, putParameters, schedule, state } from './schedule-schema.ts';
+import { message, pace, putParameters, schedule, state } from './schedule-schema.ts';
 
 /** When each code is answered, for the document. */
 export const CODES: Record<ErrorCode, string> = {
@@ -135,6 +135,7 @@ export const sharedSchemas = [
         description:
           'False in an export: first_run is a phase that Dalga chose, and a PUT without it keeps it',
       },
+      not_before: pace.not_before,
     },
     additionalProperties: false,
     examples: [{ routing_key: 'check_feed', job: '1234', interval: 60 }],

@@ -2,6 +2,8 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import t from 'tap';
 import { DalgaError } from '../../../src/errors.ts';
+import { changeRow, createRow } from '../../../src/job/change-row.ts';
+import { formatBulkJob, readBulkJob } from '../../../src/main-thread/http/bulk-job.ts';
 import { type Ask, BODY_LIMIT, NOW, type Served, serve } from './harness.ts';
 
 const NDJSON = { 'content-type': 'application/x-ndjson' };
@@ -238,4 +240,20 @@ t.test('an export is what an import takes', async (t) => {
     [...copy.jobs.rows.values()].map(({ schedule }) => schedule),
     [...served.jobs.rows.values()].map(({ schedule }) => schedule),
   );
+});
+
+t.test('what keeps a job back goes with its export', async (t) => {
+  const named = { hash: new Uint8Array(16), routingKey: Buffer.from('mail'), job: Buffer.from('42') };
+  const row = createRow(named, { interval: { ms: null, text: 'P1M' }, firstRun: NOW }, NOW, 7);
+  const kept = changeRow(row, named.hash, { notBefore: NOW + 4_000_000_000 }, NOW + 1000);
+  const { request } = readBulkJob(Buffer.from(formatBulkJob(kept)));
+  const imported = createRow(named, request, NOW + 2000, 7);
+  t.same(imported.schedule, kept.schedule);
+  t.equal(createRow(named, request, NOW + 5_000_000_000, 7).schedule.rules, undefined, 'until it is past');
+  const served = await serve(t);
+  t.match(await load(served, formatBulkJob(kept)), [{ complete: true, stored: 1 }]);
+  t.match(await load(served, '{"routing_key":"mail","job":"42","interval":1,"shift":1}'), [
+    { parameter: 'shift' },
+    { complete: true, stored: 0 },
+  ]);
 });
