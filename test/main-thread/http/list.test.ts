@@ -100,6 +100,32 @@ t.test('Accept decides between a page and an export', async (t) => {
   }
 });
 
+t.test('a long export leaves no listeners on the response', async (t) => {
+  const { app, jobs, ask } = await serve(t);
+  let counts = () => [0, 0];
+  app.server.prependListener('request', (_request, response) => {
+    counts = () => [response.listenerCount('drain'), response.listenerCount('close')];
+  });
+  const warnings: Error[] = [];
+  const warned = (warning: Error) => warnings.push(warning);
+  process.on('warning', warned);
+  t.teardown(() => process.off('warning', warned));
+  // Each is a page of its own, and more than the socket takes at once.
+  const payload = Buffer.alloc(200_000, 'x');
+  const condition = { onlyCreate: false, ifMatch: null };
+  for (let job = 0; job < 30; job++)
+    await jobs.put(
+      { routingKey: 'k', job: String(job) },
+      { interval: { text: null, ms: 60_000 }, payload },
+      condition,
+    );
+  const { text } = await ask({ path: '/jobs', headers: { accept: 'application/x-ndjson' } });
+  t.equal(text.split('\n').length, 31);
+  await new Promise((resolve) => setImmediate(resolve));
+  t.same(warnings, []);
+  t.ok(counts().every((count) => count < 3));
+});
+
 t.test('what is wrong is told', async (t) => {
   const served = await serve(t);
   const place: Position = { routingKey: Buffer.from('a'), jobStart: Buffer.from('1'), id: 1 };

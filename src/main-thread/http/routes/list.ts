@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { DalgaError } from '../../../errors.ts';
 import type { JobPage, JobService } from '../../job-service.ts';
@@ -8,7 +7,7 @@ import { formatBulkJob } from '../bulk-job.ts';
 import { formatCursor, parseCursor } from '../cursor.ts';
 import { filterOf, filterTypes } from '../filters.ts';
 import { formatJob } from '../job-view.ts';
-import { beginNdjson, NDJSON } from '../ndjson-reply.ts';
+import { beginNdjson, drained, NDJSON } from '../ndjson-reply.ts';
 import { choice, integer, invalid, type ParameterType } from '../parameter-types.ts';
 import { readQuery } from '../query.ts';
 import { splitTarget } from '../request-target.ts';
@@ -79,8 +78,7 @@ async function exportJobs(jobs: JobService, query: string, reply: FastifyReply):
   try {
     for (let page = first; !page.done; page = await pages.next()) {
       const room = response.write(page.value.map((row) => `${formatBulkJob(row)}\n`).join(''));
-      if (!room && !response.destroyed)
-        await Promise.race([once(response, 'drain'), once(response, 'close')]);
+      if (!room && !response.destroyed) await drained(response);
       if (response.destroyed) break;
     }
     response.end();
