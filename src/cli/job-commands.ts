@@ -4,6 +4,7 @@ import {
   DalgaProblem,
   DalgaUnreachable,
   type Job,
+  NotDalga,
   type PutParameters,
 } from '../client/client.ts';
 import { barChart, block, type Screen, table } from './render.ts';
@@ -136,7 +137,7 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
     takes: 2,
     async run({ client, screen }, [routingKey, job], values) {
       const count = values.count === undefined ? undefined : Number(values.count);
-      const runs = await client.next({ routingKey: routingKey!, job: job! }, count);
+      const runs = await client.next({ routingKey: routingKey!, job: job! }, { count: count ?? 20 });
       return { json: { runs }, show: () => screen.print(runs.join('\n') || 'it has no run to come') };
     },
   },
@@ -166,7 +167,10 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
     takes: 2,
     async run({ client, screen }, [routingKey, job], values) {
       const note = typeof values.note === 'string' ? values.note : undefined;
-      const { job: paused } = await client.pause({ routingKey: routingKey!, job: job! }, note);
+      const { job: paused } = await client.pause(
+        { routingKey: routingKey!, job: job! },
+        note === undefined ? {} : { note },
+      );
       return { json: paused, show: () => screen.print(`paused: ${describe(paused)}`) };
     },
   },
@@ -268,7 +272,8 @@ export async function runJobCommand(
       say(error.message);
       return error.status === 404 ? 1 : 2;
     }
-    if (error instanceof DalgaUnreachable) say(`${error.message}: set DALGA_URL`);
+    if (error instanceof DalgaUnreachable || error instanceof NotDalga)
+      say(`${error.message}: set DALGA_URL`);
     else if (error instanceof TypeError) say(error.message);
     else if (error instanceof UsageError) say(`${error.message}\n${usageOf(name, command)}`);
     else throw error;

@@ -1,34 +1,52 @@
-import { DalgaProblem, DalgaUnreachable, type ProblemDocument } from './problem.ts';
+import { DalgaProblem } from './errors.ts';
+import { pathOf, plainParameters, type Query, segmentOf } from './request.ts';
+import { chunksOf, eventsOf, linesOf } from './streams.ts';
+import { exportBytes, type ImportOptions, type ImportSource, importJobs } from './transfer.ts';
+import { type CallOptions, type ClientOptions, Transport } from './transport.ts';
+import type {
+  Forecast,
+  ForecastParameters,
+  ForecastSchedule,
+  History,
+  PreviewedRuns,
+  PreviewParameters,
+  Runs,
+  RunsParameters,
+  Status,
+} from './types/insight.ts';
 import type {
   ChangeParameters,
   Duration,
-  Forecast,
-  ForecastParameters,
-  History,
+  ImportTotals,
   Job,
   JobFilters,
+  JobLine,
   JobName,
   JobPage,
   ListParameters,
+  ManyChanged,
+  ManyDeleted,
+  ManyParameters,
   PutParameters,
-  Runs,
-  Status,
-} from './types.ts';
+  Time,
+} from './types/jobs.ts';
+import type { Backfill, BackfillParameters, Backfills, DalgaEvent, EventFilters } from './types/runs.ts';
 
-export { type DalgaMessage, Deduplicator, type DeliveredMessage, parseMessage } from './consumer.ts';
-export { DalgaProblem, DalgaUnreachable } from './problem.ts';
-export type * from './types.ts';
-
-export type ClientOptions = {
-  /** Where Dalga listens, as `http://127.0.0.1:34006`; a path before its own is kept. */
-  readonly url: string;
-  /** What requests are made with; the global one by default. */
-  readonly fetch?: typeof fetch;
-  /** Sent with each request, as for a proxy in front. */
-  readonly headers?: Readonly<Record<string, string>>;
-  /** ms that a request may take; 10 s by default. */
-  readonly timeout?: number;
-};
+export { type DalgaMessage, type DeliveredMessage, parseMessage } from './consumer.ts';
+export { Deduplicator, type DeduplicatorOptions } from './deduplicator.ts';
+export {
+  DalgaProblem,
+  DalgaUnreachable,
+  ImportEnded,
+  NotDalga,
+  type Problem,
+  type ProblemCode,
+} from './errors.ts';
+export type { ImportOptions, ImportSource } from './transfer.ts';
+export type { CallOptions, ClientOptions } from './transport.ts';
+export type * from './types/insight.ts';
+export type * from './types/jobs.ts';
+export type * from './types/runs.ts';
 
 /** A condition on the job as it is stored. */
 export type Match = {
@@ -39,173 +57,267 @@ export type Match = {
 /** A job, and the entity tag of what is stored. */
 export type Tagged = { readonly job: Job; readonly etag: string };
 
-type Query = Readonly<Record<string, string | number | boolean | undefined>>;
-type Call = { readonly query?: Query; readonly body?: object; readonly headers?: Record<string, string> };
+/** What a consumer asks for: another interval, or that nothing comes before a time. */
+export type Pace = { readonly interval: Duration } | { readonly notBefore: Time };
 
-const TIMEOUT = 10_000;
+/** Of changes and deletions of many jobs. */
+export type ManyOptions = CallOptions & {
+  /** Nothing is written: the answer only counts. */
+  readonly dryRun?: boolean;
+};
+
+const JOB = ['job', 'routing_key', 'interval', 'next_run'] as const;
+const BACKFILL = ['id', 'kind', 'published'] as const;
+const FORECAST = ['from', 'step', 'steps', 'routes'] as const;
 
 /**
- * The HTTP API of Dalga. Each method rejects with a DalgaProblem when Dalga refuses, and with a DalgaUnreachable when
- * there is no answer that is Dalga's.
+ * The HTTP API of Dalga. Each method rejects with a DalgaProblem when Dalga refuses, a DalgaUnreachable when there is no
+ * answer, a NotDalga when something else answers at the URL, a TypeError for an argument that cannot be sent, and the
+ * reason of its signal.
  */
 export class DalgaClient {
-  readonly #base: string;
-  readonly #options: ClientOptions;
+  readonly #transport: Transport;
 
+  /** @throws TypeError for a URL that cannot be one of Dalga */
   constructor(options: ClientOptions) {
-    this.#base = options.url.replace(/\/+$/, '');
-    this.#options = options;
+    this.#transport = new Transport(options);
   }
 
   /** Creates or replaces a job; an equal one keeps its phase. `onlyCreate`: refused (412) when it is there. */
   async put(
     name: JobName,
     parameters: PutParameters,
-    { onlyCreate = false, ifMatch }: Match & { readonly onlyCreate?: boolean } = {},
+    { onlyCreate = false, ifMatch, ...options }: CallOptions & Match & { readonly onlyCreate?: boolean } = {},
   ): Promise<Tagged & { readonly created: boolean }> {
     const headers = { ...conditions(ifMatch), ...(onlyCreate ? { 'if-none-match': '*' } : {}) };
-    const response = await this.#send('PUT', pathOf(name), { body: parameters, headers });
-    return { ...(await tagged(response)), created: response.status === 201 };
+    const { status, ...tagged } = await this.#job('PUT', name, { body: parameters, headers, ...options });
+    return { ...tagged, created: status === 201 };
   }
 
   /** Null when there is no such job. */
-  async get(name: JobName): Promise<Tagged | null> {
-    const response = await this.#find('GET', pathOf(name));
-    return response === null ? null : tagged(response);
+  async get(name: JobName, options: CallOptions = {}): Promise<Tagged | null> {
+    const found = await orNull(this.#job('GET', name, options));
+    return found && { job: found.job, etag: found.etag };
   }
 
-  /** Changes what is named, and leaves the rest. */
-  async change(name: JobName, parameters: ChangeParameters, { ifMatch }: Match = {}): Promise<Tagged> {
-    return tagged(
-      await this.#send('PATCH', pathOf(name), { body: parameters, headers: conditions(ifMatch) }),
-    );
+  /** Changes what is named, and leaves the rest; null takes away what is stored. */
+  async change(
+    name: JobName,
+    parameters: ChangeParameters,
+    { ifMatch, ...options }: CallOptions & Match = {},
+  ): Promise<Tagged> {
+    const headers = conditions(ifMatch);
+    const { job, etag } = await this.#job('PATCH', name, { body: parameters, headers, ...options });
+    return { job, etag };
   }
 
-  /** Resolves once only what was on its way already can still arrive. @param note why */
-  pause(name: JobName, note?: string): Promise<Tagged> {
-    return this.change(name, { enabled: false, ...(note === undefined ? {} : { note }) });
+  /** Resolves once only what was on its way already can still arrive. `note`: why. */
+  pause(
+    name: JobName,
+    { note, ...options }: CallOptions & Match & { readonly note?: string } = {},
+  ): Promise<Tagged> {
+    return this.change(name, { enabled: false, ...(note === undefined ? {} : { note }) }, options);
   }
 
   /** The job goes on at its phase. */
-  resume(name: JobName): Promise<Tagged> {
-    return this.change(name, { enabled: true, note: null });
+  resume(name: JobName, options: CallOptions & Match = {}): Promise<Tagged> {
+    return this.change(name, { enabled: true, note: null }, options);
   }
 
-  /** What a consumer answers to a feed that asks for less: another interval, or a time before which nothing is to come. */
-  pace(name: JobName, to: { readonly interval: Duration } | { readonly notBefore: Date }): Promise<Tagged> {
-    return this.change(
-      name,
-      'interval' in to ? { interval: to.interval } : { not_before: to.notBefore.toISOString() },
-    );
+  /**
+   * What a consumer answers to a feed that asks for less. Takes a message of Dalga's as the name. An `interval` counts
+   * from now; with `notBefore` the phase is kept. Null when the job is gone by now.
+   */
+  pace(name: JobName, to: Pace, options: CallOptions = {}): Promise<Tagged | null> {
+    const change = 'interval' in to ? { interval: to.interval } : { not_before: to.notBefore };
+    return orNull(this.change(name, change, options));
   }
 
   /** False when there was no such job. */
-  async delete(name: JobName, { ifMatch }: Match = {}): Promise<boolean> {
-    return (await this.#find('DELETE', pathOf(name), { headers: conditions(ifMatch) })) !== null;
+  async delete(name: JobName, { ifMatch, ...options }: CallOptions & Match = {}): Promise<boolean> {
+    const call = { ...{ method: 'DELETE', path: pathOf(name), headers: conditions(ifMatch) }, ...options };
+    return (await orNull(this.#transport.nothing(call).then(() => true))) ?? false;
   }
 
   /** One page of the jobs that the filters mean. */
-  list(parameters: ListParameters = {}): Promise<JobPage> {
-    return this.#read('GET', '/jobs', { query: parameters, headers: { accept: 'application/json' } });
+  list(parameters: ListParameters = {}, options: CallOptions = {}): Promise<JobPage> {
+    return this.#ask<JobPage>('GET', '/jobs', ['jobs', 'next'], { query: parameters, ...options });
   }
 
-  /** All jobs that the filters mean, a page at a time. */
-  async *listAll(filters: JobFilters = {}): AsyncGenerator<Job> {
+  /** All jobs that the filters mean, a page after the other. */
+  async *listAll(filters: JobFilters = {}, options: CallOptions = {}): AsyncGenerator<Job, void, undefined> {
     for (let cursor: string | null | undefined; cursor !== null; ) {
-      const page: JobPage = await this.list({ ...filters, limit: 1000, ...(cursor && { cursor }) });
+      const page: JobPage = await this.list({ ...filters, limit: 1000, ...(cursor && { cursor }) }, options);
       yield* page.jobs;
       cursor = page.next;
     }
   }
 
-  /** The coming scheduled times. */
-  async next(name: JobName, count?: number): Promise<readonly string[]> {
-    return (await this.#read<Runs>('GET', `${pathOf(name)}/next`, { query: { count } })).runs;
+  /** Changes all jobs that the filters mean, each as by `change`; without a filter it is refused. */
+  changeMany(
+    filters: JobFilters,
+    parameters: ChangeParameters,
+    { dryRun, ...options }: ManyOptions = {},
+  ): Promise<ManyChanged> {
+    const query = many(filters, dryRun);
+    return this.#ask('PATCH', '/jobs', ['matched', 'changed'], { query, body: parameters, ...options });
+  }
+
+  /** Deletes all jobs that the filters mean; without a filter it is refused. */
+  deleteMany(filters: JobFilters, { dryRun, ...options }: ManyOptions = {}): Promise<ManyDeleted> {
+    const query = many(filters, dryRun);
+    return this.#ask('DELETE', '/jobs', ['matched', 'deleted'], { query, ...options });
+  }
+
+  /**
+   * Stores jobs of any number, each as by `put`, whatever becomes of the others. Needs a fetch that streams what it sends:
+   * Node.js, and Chromium over HTTP/2.
+   *
+   * @throws ImportEnded when Dalga could not go on, and what the source throws
+   */
+  import(jobs: ImportSource, options: ImportOptions = {}): Promise<ImportTotals> {
+    return importJobs(this.#transport, jobs, options);
+  }
+
+  /** All jobs that the filters mean, in no order, in the form that `import` takes. */
+  async *export(
+    filters: JobFilters = {},
+    options: CallOptions = {},
+  ): AsyncGenerator<JobLine, void, undefined> {
+    for await (const line of linesOf(this.exportBytes(filters, options))) yield JSON.parse(line) as JobLine;
+  }
+
+  /** The same as NDJSON, for a file. */
+  exportBytes(
+    filters: JobFilters = {},
+    options: CallOptions = {},
+  ): AsyncGenerator<Uint8Array, void, undefined> {
+    return exportBytes(this.#transport, filters, options);
+  }
+
+  /** The coming scheduled times, 20 where no count is given. */
+  async next(
+    name: JobName,
+    { count, ...options }: CallOptions & RunsParameters = {},
+  ): Promise<readonly string[]> {
+    const path = `${pathOf(name)}/next`;
+    return (await this.#ask<Runs>('GET', path, ['runs'], { query: { count }, ...options })).runs;
   }
 
   /** Those of a schedule that is not stored. */
-  async preview(
-    parameters: PutParameters,
-    options: { readonly count?: number; readonly from?: string } = {},
-  ): Promise<readonly string[]> {
-    const body = { ...parameters, ...options };
-    return (await this.#read<Pick<Runs, 'runs'>>('POST', '/schedules/preview', { body })).runs;
+  async preview(parameters: PreviewParameters, options: CallOptions = {}): Promise<readonly string[]> {
+    const path = '/schedules/preview';
+    return (await this.#ask<PreviewedRuns>('POST', path, ['runs'], { body: parameters, ...options })).runs;
   }
 
   /** Why it ran, or did not. */
-  history(name: JobName): Promise<History> {
-    return this.#read('GET', `${pathOf(name)}/history`);
+  history(name: JobName, options: CallOptions = {}): Promise<History> {
+    return this.#ask('GET', `${pathOf(name)}/history`, ['why', 'entries'], options);
   }
 
   /** How many messages are to come. */
-  forecast(parameters: ForecastParameters = {}): Promise<Forecast> {
-    return this.#read('GET', '/forecast', { query: parameters });
+  forecast(parameters: ForecastParameters = {}, options: CallOptions = {}): Promise<Forecast> {
+    return this.#ask('GET', '/forecast', FORECAST, { query: parameters, ...options });
   }
 
-  status(): Promise<Status> {
-    return this.#read('GET', '/status');
+  /** How many there would be with jobs that are not stored. */
+  forecastWith(
+    schedules: readonly ForecastSchedule[],
+    parameters: ForecastParameters = {},
+    options: CallOptions = {},
+  ): Promise<Forecast> {
+    const body = { ...parameters, schedules: schedules.map(plainParameters) };
+    return this.#ask('POST', '/forecast', FORECAST, { body, ...options });
   }
 
-  async #read<T>(method: string, path: string, call?: Call): Promise<T> {
-    const response = await this.#send(method, path, call);
-    return (await response.json()) as T;
+  status(options: CallOptions = {}): Promise<Status> {
+    return this.#ask('GET', '/status', ['lease', 'ready', 'versions'], options);
   }
 
-  /** Null for 404. */
-  async #find(method: string, path: string, call?: Call): Promise<Response | null> {
-    try {
-      return await this.#send(method, path, call);
-    } catch (error) {
-      if (error instanceof DalgaProblem && error.status === 404) return null;
-      throw error;
-    }
+  /** Runs a job now, beside its schedule. Resolves once that is stored, and not when the message is published. */
+  run(name: JobName, options: CallOptions = {}): Promise<Backfill> {
+    return this.#ask('POST', `${pathOf(name)}/run`, BACKFILL, options);
   }
 
-  async #send(method: string, path: string, { query = {}, body, headers }: Call = {}): Promise<Response> {
-    const { fetch: send = fetch, headers: always, timeout = TIMEOUT } = this.#options;
-    let response: Response;
-    try {
-      response = await send(`${this.#base}${path}${textOf(query)}`, {
-        method,
-        headers: { ...always, ...(body && { 'content-type': 'application/json' }), ...headers },
-        ...(body && { body: JSON.stringify(body) }),
-        signal: AbortSignal.timeout(timeout),
-      });
-    } catch (cause) {
-      throw new DalgaUnreachable(this.#base, 'does not answer', cause);
-    }
-    if (response.ok) return response;
-    const document = await problemOf(response);
-    if (document === null)
-      throw new DalgaUnreachable(this.#base, `answers ${response.status}, and not as Dalga does`);
-    throw new DalgaProblem(response.status, document, response.headers.get('retry-after'));
+  /** Publishes the runs of a past span again. Resolves once that is stored. */
+  backfill(name: JobName, span: BackfillParameters, options: CallOptions = {}): Promise<Backfill> {
+    return this.#ask('POST', `${pathOf(name)}/backfill`, BACKFILL, { query: span, ...options });
+  }
+
+  /** The runs by hand and backfills that are not done. */
+  async backfills(options: CallOptions = {}): Promise<readonly Backfill[]> {
+    return (await this.#ask<Backfills>('GET', '/backfills', ['backfills'], options)).backfills;
+  }
+
+  /** Null when there is none, or when it is done. */
+  getBackfill(id: string, options: CallOptions = {}): Promise<Backfill | null> {
+    return orNull(this.#ask<Backfill>('GET', `/backfills/${segmentOf('id', id)}`, BACKFILL, options));
+  }
+
+  /** False when there was none. */
+  async stopBackfill(id: string, options: CallOptions = {}): Promise<boolean> {
+    const call = { method: 'DELETE', path: `/backfills/${segmentOf('id', id)}`, ...options };
+    return (await orNull(this.#transport.nothing(call).then(() => true))) ?? false;
+  }
+
+  /** What happens, as it happens: it has no end but that of the connection. What was published is a sample. */
+  async *events(
+    filters: EventFilters = {},
+    options: CallOptions = {},
+  ): AsyncGenerator<DalgaEvent, void, undefined> {
+    const type = 'text/event-stream';
+    const call = {
+      ...{ method: 'GET', path: '/events', query: filters },
+      headers: { accept: type },
+      ...options,
+    };
+    const begun = await this.#transport.begin(call, type);
+    // Once it has begun nothing may happen for any time.
+    yield* eventsOf(linesOf(chunksOf(this.#transport, begun, false)));
+  }
+
+  async #job(method: string, name: JobName, options: AskOptions): Promise<Tagged & { status: number }> {
+    const call = callOf(method, pathOf(name), options);
+    const { answer, response } = await this.#transport.json<Job>(call, JOB);
+    return { job: answer, etag: response.headers.get('etag') ?? '', status: response.status };
+  }
+
+  async #ask<T>(
+    method: string,
+    path: string,
+    members: readonly (keyof T & string)[],
+    options: AskOptions,
+  ): Promise<T> {
+    return (await this.#transport.json<T>(callOf(method, path, options), members)).answer;
   }
 }
 
-/** Each name is one segment of the path. @throws TypeError for one that would be a step in it, which no job can have */
-function pathOf({ routingKey, job }: JobName): string {
-  for (const part of [routingKey, job]) {
-    if (part === '' || part === '.' || part === '..')
-      throw new TypeError(`no job can be named ${JSON.stringify(part)}`);
-  }
-  return `/jobs/${encodeURIComponent(routingKey)}/${encodeURIComponent(job)}`;
-}
+type AskOptions = CallOptions & {
+  readonly query?: Query;
+  readonly body?: object;
+  readonly headers?: Readonly<Record<string, string>>;
+};
 
-function textOf(query: Query): string {
-  const pairs = Object.entries(query).filter(([, value]) => value !== undefined);
-  if (pairs.length === 0) return '';
-  return `?${new URLSearchParams(pairs.map(([name, value]): [string, string] => [name, String(value)]))}`;
+function callOf(method: string, path: string, { body, ...options }: AskOptions) {
+  if (body === undefined) return { method, path, ...options };
+  return { method, path, ...options, body: JSON.stringify(plainParameters(body)) };
 }
 
 function conditions(ifMatch: string | undefined): Record<string, string> {
   return ifMatch === undefined ? {} : { 'if-match': ifMatch };
 }
 
-async function tagged(response: Response): Promise<Tagged> {
-  return { job: (await response.json()) as Job, etag: response.headers.get('etag') ?? '' };
+function many(filters: JobFilters, dryRun: boolean | undefined): ManyParameters {
+  return { ...filters, ...(dryRun === undefined ? {} : { dry_run: dryRun }) };
 }
 
-async function problemOf(response: Response): Promise<ProblemDocument | null> {
-  if (!response.headers.get('content-type')?.startsWith('application/problem+json')) return null;
-  return (await response.json().catch(() => null)) as ProblemDocument | null;
+/** Null where Dalga says that there is no such thing: not where it says that it has no such path. */
+async function orNull<T>(asked: Promise<T>): Promise<T | null> {
+  try {
+    return await asked;
+  } catch (error) {
+    if (!(error instanceof DalgaProblem) || error.code !== 'not_found') throw error;
+    if (error.message.startsWith('there is nothing at this path')) throw error;
+    return null;
+  }
 }

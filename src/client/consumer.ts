@@ -1,3 +1,5 @@
+import type { JobName } from './types/jobs.ts';
+
 /** What amqplib's consume gives, as far as it is needed here. */
 export type DeliveredMessage = {
   readonly content: Uint8Array;
@@ -9,22 +11,36 @@ export type DeliveredMessage = {
   };
 };
 
-/** A message of Dalga's. */
-export type DalgaMessage = {
-  readonly routingKey: string;
-  /** The body as text: the job, or its payload. */
-  readonly body: string;
+/** A message of Dalga's: it names its job, so that it may be handed to the methods of the client. */
+export type DalgaMessage = JobName & {
+  /** The body as text: the job. For one with a payload of its own that payload; the message does not name the job then. */
+  readonly job: string;
+  readonly body: Uint8Array;
+  /** When the run was due. Of a catch-up run: the latest time that it stands for. */
   readonly scheduledAt: Date;
   /** On a catch-up run: how many runs it stands for that were missed; else 0. */
   readonly missed: number;
-  /** The same for every repetition of the run, and of no other. */
-  readonly messageId: string;
+  /** The `message_id`: the same for every repetition of the run, and of no other. */
+  readonly id: string;
+  /** Whether RabbitMQ has delivered it before. */
   readonly redelivered: boolean;
+  /** The job's own headers, and those of Dalga. */
+  readonly headers: Readonly<Record<string, unknown>>;
 };
 
-/** @throws TypeError when it is no message of Dalga's */
-export function parseMessage({ content, fields, properties }: DeliveredMessage): DalgaMessage {
-  const scheduledAt = properties.headers?.['x-dalga-scheduled-at'];
+/**
+ * Reads a message. Null for the null that amqplib gives when RabbitMQ has cancelled the consumer, as when the queue is
+ * deleted: no message comes any more.
+ *
+ * @throws TypeError when it is no message of Dalga's
+ */
+export function parseMessage(delivered: DeliveredMessage): DalgaMessage;
+export function parseMessage(delivered: DeliveredMessage | null): DalgaMessage | null;
+export function parseMessage(delivered: DeliveredMessage | null): DalgaMessage | null {
+  if (delivered === null) return null;
+  const { content, fields, properties } = delivered;
+  const headers = properties.headers ?? {};
+  const scheduledAt = headers['x-dalga-scheduled-at'];
   if (
     properties.appId !== 'dalga' ||
     typeof scheduledAt !== 'number' ||
@@ -36,29 +52,13 @@ export function parseMessage({ content, fields, properties }: DeliveredMessage):
   }
   return {
     routingKey: fields.routingKey,
-    body: new TextDecoder().decode(content),
+    // A leading U+FEFF belongs to the name.
+    job: new TextDecoder('utf-8', { ignoreBOM: true }).decode(content),
+    body: content,
     scheduledAt: new Date(scheduledAt),
-    missed: Number(properties.headers?.['x-dalga-missed'] ?? 0),
-    messageId: properties.messageId,
+    missed: Number(headers['x-dalga-missed'] ?? 0),
+    id: properties.messageId,
     redelivered: fields.redelivered,
+    headers,
   };
-}
-
-/** Remembers the last messages, so that a run that comes twice is worked on once. */
-export class Deduplicator {
-  readonly #limit: number;
-  readonly #seen = new Set<string>();
-
-  /** @param limit message_ids that are remembered */
-  constructor(limit = 100_000) {
-    this.#limit = limit;
-  }
-
-  /** Whether the message is seen for the first time. */
-  isNew({ messageId }: Pick<DalgaMessage, 'messageId'>): boolean {
-    if (this.#seen.has(messageId)) return false;
-    this.#seen.add(messageId);
-    if (this.#seen.size > this.#limit) this.#seen.delete(this.#seen.values().next().value!);
-    return true;
-  }
 }

@@ -81,7 +81,7 @@ t.test('what is wrong with a command', async (t) => {
   t.match(await run('status', '-h'), { code: 0, out: /^dalga status\n/ });
   const [closed] = await freePorts(1);
   const nowhere = await shell(t, { url: `http://127.0.0.1:${closed}` });
-  t.match(await nowhere('status'), { code: 2, err: /does not answer \(ECONNREFUSED\): set DALGA_URL/ });
+  t.match(await nowhere('status'), { code: 2, err: /cannot be reached \(ECONNREFUSED\): set DALGA_URL/ });
   const wrong = await shell(t, { url: 'nowhere' });
   t.match(await wrong('status'), { code: 2, err: /DALGA_URL must be a URL/ });
   t.notOk(isClientCommand(['-debug']));

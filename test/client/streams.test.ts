@@ -1,0 +1,163 @@
+import { createReadStream } from 'node:fs';
+import { Readable } from 'node:stream';
+import t, { type Test } from 'tap';
+import {
+  DalgaClient,
+  type ImportProgress,
+  type ImportRefusal,
+  type JobLine,
+} from '../../src/client/client.ts';
+import { DalgaError } from '../../src/errors.ts';
+import { serve } from '../main-thread/http/harness.ts';
+import { stubServer } from './stub-server.ts';
+
+async function client(t: Test) {
+  const served = await serve(t);
+  return { dalga: new DalgaClient({ url: `http://127.0.0.1:${served.port}` }), served };
+}
+
+async function allOf<T>(items: AsyncIterable<T>): Promise<T[]> {
+  const all: T[] = [];
+  for await (const item of items) all.push(item);
+  return all;
+}
+
+async function* jobs(count: number): AsyncGenerator<JobLine> {
+  for (let job = 0; job < count; job++) yield { routing_key: 'k', job: String(job), interval: 60 + job };
+}
+
+t.test('what one exports the other imports', async (t) => {
+  const [from, to] = [await client(t), await client(t)];
+  const payload = Uint8Array.of(0, 255);
+  const first = [{ routing_key: 'k', job: 'ü\n\u2028', interval: 60, payload, first_run: new Date(1e12) }];
+  t.match(await from.dalga.import(first), { complete: true, lines: 1, stored: 1, created: 1, refused: 0 });
+  t.match(await from.dalga.import(jobs(3000)), { stored: 3000 });
+  t.match(await to.dalga.import(from.dalga.export()), { complete: true, stored: 3001, created: 3001 });
+  t.same(
+    await allOf(to.dalga.export({ job_prefix: 'ü' })),
+    await allOf(from.dalga.export({ job_prefix: 'ü' })),
+  );
+  t.match(await to.dalga.import(from.dalga.exportBytes({ job_prefix: '1' })), { created: 0 });
+});
+
+t.test('NDJSON as a file gives it, and lines that are refused', async (t) => {
+  const { dalga } = await client(t);
+  const text = '{"routing_key":"k","job":"1","interval":60}\n{"routing_key":"k","job":"2","interval":0}\n';
+  const refused: ImportRefusal[] = [];
+  const onRefused = (refusal: ImportRefusal) => refused.push(refusal);
+  const totals = await dalga.import(Readable.from([text.slice(0, 10), Buffer.from(text.slice(10))]), {
+    onRefused,
+  });
+  t.match(totals, { complete: true, lines: 2, stored: 1, refused: 1 });
+  t.match(refused, [{ line: 2, code: 'invalid_parameter', parameter: 'interval', detail: /^interval must/ }]);
+  t.match(await dalga.import([]), { complete: true, lines: 0 });
+});
+
+t.test('an import that ends early', async (t) => {
+  const { dalga, served } = await client(t);
+  served.jobs.faults.set('1', new DalgaError('database_unavailable', 'MySQL is away'));
+  await t.rejects(dalga.import(jobs(2)), {
+    name: 'ImportEnded',
+    message: 'the import ended early: MySQL is away',
+    totals: { complete: false, stored: 1, code: 'database_unavailable' },
+  });
+  served.jobs.failure = new DalgaError('not_owner', 'another owns it');
+  let ended = false;
+  const endless = async function* () {
+    try {
+      for (;;) yield* jobs(1000);
+    } finally {
+      ended = true;
+    }
+  };
+  await t.rejects(dalga.import(endless()), { name: 'DalgaProblem', code: 'not_owner' });
+  t.ok(ended, 'the source is told that nothing more is wanted');
+});
+
+t.test('a source that fails, and a job that cannot be sent', async (t) => {
+  const { dalga } = await client(t);
+  await t.rejects(dalga.import(createReadStream('/no/such/file')), { code: 'ENOENT' });
+  const wrong = [{ routing_key: 'k', job: '1', interval: Number.NaN }];
+  await t.rejects(dalga.import(wrong), { name: 'TypeError', message: /^interval must not be NaN/ });
+});
+
+t.test('progress, and an answer without its end', async (t) => {
+  let last = '{"complete":true,"lines":2,"stored":2,"created":2,"refused":0}\n';
+  const { url } = await stubServer(t, (_request, response) => {
+    response.writeHead(200, { 'content-type': 'application/x-ndjson' });
+    response.end(`{"lines":1,"stored":1,"created":1,"refused":0}\n${last}`);
+  });
+  const dalga = new DalgaClient({ url });
+  const told: ImportProgress[] = [];
+  await dalga.import(jobs(2), { onProgress: (progress) => told.push(progress) });
+  t.match(told, [{ lines: 1 }]);
+  last = '';
+  await t.rejects(dalga.import(jobs(2)), { name: 'DalgaUnreachable', message: /broke off its answer/ });
+});
+
+t.test('an export that is not read to its end ends the request', async (t) => {
+  let gone = () => {};
+  const ended = new Promise<void>((resolve) => {
+    gone = resolve;
+  });
+  const { url } = await stubServer(t, (_request, response) => {
+    response.on('close', gone);
+    response.writeHead(200, { 'content-type': 'application/x-ndjson' });
+    response.write('{"routing_key":"k","job":"1","interval":60}\n{"routing_key":"k",');
+  });
+  const dalga = new DalgaClient({ url });
+  for await (const { job } of dalga.export()) {
+    t.equal(job, '1');
+    break;
+  }
+  await ended;
+  const late = dalga.export({}, { timeout: 50 });
+  await late.next();
+  await t.rejects(late.next(), { name: 'DalgaUnreachable', message: /did not answer within 50 ms/ });
+});
+
+t.test('an export that breaks off is no whole one', async (t) => {
+  const { url } = await stubServer(t, (_request, response) => {
+    response.writeHead(200, { 'content-type': 'application/x-ndjson' });
+    response.write('{"routing_key":"k","job":"1","interval":60}\n', () => response.destroy());
+  });
+  await t.rejects(allOf(new DalgaClient({ url }).export()), {
+    name: 'DalgaUnreachable',
+    message: /broke off/,
+  });
+});
+
+t.test('events', async (t) => {
+  const text = [
+    ': hello\n\n',
+    'event: published\nid: 5\ndata: {"routing_key":"k",\ndata: "job":"ü"}\n\n',
+    'event: misfired\r\ndata:{"missed":2}\r\n\r\nevent: no data\n\ndata: {}\n\n',
+    'event: unfinished\ndata: {}\n',
+  ];
+  const { url, requests } = await stubServer(t, (_request, response) => {
+    response.writeHead(200, { 'content-type': 'text/event-stream; charset=utf-8' });
+    // A byte at a time.
+    for (const byte of Buffer.from(text.join(''))) response.write(Uint8Array.of(byte));
+    response.end();
+  });
+  const dalga = new DalgaClient({ url });
+  t.same(await allOf(dalga.events({ type: 'published', routing_key: 'k' })), [
+    { type: 'published', id: '5', data: { routing_key: 'k', job: 'ü' } },
+    { type: 'misfired', id: '5', data: { missed: 2 } },
+    { type: 'message', id: '5', data: {} },
+  ]);
+  t.equal(requests[0]!.path, '/events?type=published&routing_key=k');
+});
+
+t.test('a signal ends a stream', async (t) => {
+  const { url } = await stubServer(t, (_request, response) => {
+    response.writeHead(200, { 'content-type': 'text/event-stream' });
+    response.write('data: {}\n\n');
+  });
+  const abort = new AbortController();
+  const events = new DalgaClient({ url }).events({}, { signal: abort.signal, timeout: 5_000 });
+  await events.next();
+  const next = events.next();
+  abort.abort(new Error('enough'));
+  await t.rejects(next, { message: 'enough' });
+});
