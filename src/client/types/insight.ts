@@ -55,6 +55,8 @@ export type ForecastSchedule = PutParameters & {
   readonly count?: number;
 };
 
+export type ForecastWithParameters = ForecastParameters & { readonly schedules: readonly ForecastSchedule[] };
+
 export type Forecast = {
   readonly from: string;
   readonly to: string;

@@ -20,6 +20,11 @@ function json(schema: object) {
   return { 'application/json': { schema } };
 }
 
+/** An object of an answer: all its members are always there. */
+function whole(properties: Readonly<Record<string, object>>) {
+  return { type: 'object', required: Object.keys(properties), properties };
+}
+
 const runs = { type: 'array', items: exactTime };
 const named = { job: { type: 'string' }, routing_key: { type: 'string' } };
 
@@ -80,26 +85,23 @@ export const previewSchema = {
   },
 };
 
-const entry = {
-  type: 'object',
-  properties: {
-    event: {
-      type: 'string',
-      enum: [
-        ...['published', 'returned', 'nacked', 'lost', 'unsent', 'held_back', 'superseded', 'skipped'],
-        'cancelled',
-      ],
-    },
-    scheduled_at: exactTime,
-    sent_at: {
-      ...orNull('string'),
-      description: 'When it was handed to a publisher; null when it never was',
-    },
-    at: { ...exactTime, description: 'When this was learned' },
-    late_ms: { ...orNull('number'), description: 'From the scheduled time to the handing over, ms' },
-    count: { ...count, description: 'How many earlier runs it stands for; of skipped: how many were' },
+const entry = whole({
+  event: {
+    type: 'string',
+    enum: [
+      ...['published', 'returned', 'nacked', 'lost', 'unsent', 'held_back', 'superseded', 'skipped'],
+      'cancelled',
+    ],
   },
-};
+  scheduled_at: exactTime,
+  sent_at: {
+    ...orNull('string'),
+    description: 'When it was handed to a publisher; null when it never was',
+  },
+  at: { ...exactTime, description: 'When this was learned' },
+  late_ms: { ...orNull('number'), description: 'From the scheduled time to the handing over, ms' },
+  count: { ...count, description: 'How many earlier runs it stands for; of skipped: how many were' },
+});
 
 export const historySchema = {
   operationId: 'getHistory',
@@ -164,7 +166,7 @@ export const forecastSchema = {
           steps,
           routes: {
             type: 'array',
-            items: { type: 'object', properties: { routing_key: orNull('string'), steps } },
+            items: whole({ routing_key: orNull('string'), steps }),
           },
         },
       }),
@@ -173,10 +175,7 @@ export const forecastSchema = {
   },
 };
 
-const counts = (...names: readonly string[]) => ({
-  type: 'object',
-  properties: Object.fromEntries(names.map((name) => [name, count])),
-});
+const counts = (...names: readonly string[]) => whole(Object.fromEntries(names.map((name) => [name, count])));
 
 export const statusSchema = {
   operationId: 'getStatus',
@@ -186,9 +185,8 @@ export const statusSchema = {
   response: {
     200: {
       description: 'Its status',
-      content: json({
-        type: 'object',
-        properties: {
+      content: json(
+        whole({
           lease: { type: 'string', enum: ['starting', 'standby', 'owner', 'stopping'] },
           ready: { type: 'boolean' },
           owner: { ...orNull('string'), description: 'Host and address of the instance that owns the table' },
@@ -198,33 +196,32 @@ export const statusSchema = {
           in_flight: count,
           held_back: count,
           lateness: {
-            type: 'object',
-            description: 'Of the messages of the last minutes, ms; right to a sixteenth',
-            properties: {
+            ...whole({
               minutes: count,
               count,
               ...Object.fromEntries(
                 ['p50_ms', 'p99_ms', 'p999_ms', 'max_ms'].map((name) => [name, orNull('number')]),
               ),
-            },
+            }),
+            description: 'Of the messages of the last minutes, ms; right to a sixteenth',
           },
           balance: {
-            ...counts('due', 'confirmed', 'returned', 'superseded', 'skipped', 'cancelled', 'handed_over'),
-            description: 'due is the sum of the others, in_flight and held_back among them',
+            ...counts(
+              ...['due', 'confirmed', 'returned', 'superseded', 'skipped', 'cancelled', 'handed_over'],
+              ...['in_flight', 'held_back'],
+            ),
+            description: 'due is the sum of the others',
           },
           watermark_age_ms: orNull('number'),
           memory: { ...counts('used', 'limit'), description: 'Bytes' },
-          versions: {
-            type: 'object',
-            properties: {
-              dalga: { type: 'string' },
-              node: { type: 'string' },
-              mysql: orNull('string'),
-              rabbitmq: orNull('string'),
-            },
-          },
-        },
-      }),
+          versions: whole({
+            dalga: { type: 'string' },
+            node: { type: 'string' },
+            mysql: orNull('string'),
+            rabbitmq: orNull('string'),
+          }),
+        }),
+      ),
     },
     ...problems([...ANYWHERE, 'unknown_parameter']),
   },

@@ -269,6 +269,14 @@ const dryRun = {
   dry_run: { type: 'boolean', default: false, description: 'Nothing is written: the answer only counts' },
 };
 
+const refusal = {
+  type: 'object',
+  required: ['routing_key', 'job', 'code', 'detail'],
+  properties: Object.fromEntries(
+    ['routing_key', 'job', 'code', 'parameter', 'detail'].map((name) => [name, { type: 'string' }]),
+  ),
+};
+
 function manyResponse(what: 'changed' | 'deleted') {
   const count = { type: 'integer' };
   return {
@@ -283,7 +291,7 @@ function manyResponse(what: 'changed' | 'deleted') {
               matched: { ...count, description: 'Jobs that the filters mean' },
               [what]: count,
               refused: { ...count, description: 'Jobs that cannot be changed so' },
-              errors: { type: 'array', description: 'The first 10 of those', items: { type: 'object' } },
+              errors: { type: 'array', description: 'The first 10 of those', items: refusal },
             },
           },
         },

@@ -29,12 +29,49 @@ export const CODES: Record<ErrorCode, string> = {
 
 const { cron, location, gap, overlap, last_run, max_runs, exclude, jitter, misfire, misfire_age } = schedule;
 
-/** What a job shows only when it uses it, as it was given. */
+/** Durations of hours, minutes and seconds are shown in seconds. */
+const inSeconds = { type: 'integer', minimum: 1, maximum: INTERVAL_LIMIT };
+
+/** What a job shows only when it uses it: never null, which only takes something away. */
 const OPTIONS = {
-  ...{ cron, location, gap, overlap, last_run, max_runs, exclude, jitter, misfire, misfire_age },
-  ...state,
-  ...message,
+  ...shown({ cron, location, gap, overlap, last_run, max_runs, exclude, misfire, ...state, ...message }),
+  jitter: { ...inSeconds, description: jitter.description },
+  misfire_age: { ...inSeconds, description: misfire_age.description },
+  enabled: { type: 'boolean', enum: [false], description: 'Only there for a job that is paused' },
+  expiration: {
+    anyOf: [inSeconds, { type: 'string', enum: ['none'] }],
+    description: message.expiration.description,
+  },
 };
+
+type Shown = {
+  readonly type?: string | readonly string[];
+  readonly enum?: readonly unknown[];
+  readonly description: string;
+};
+
+/** Parameters without null. */
+function shown(parameters: Readonly<Record<string, Shown>>): Record<string, object> {
+  return Object.fromEntries(
+    Object.entries(parameters).map(([name, { type, enum: values, ...schema }]) => [
+      name,
+      {
+        ...(type && { type: typeof type === 'string' ? type : type.find((each) => each !== 'null') }),
+        ...(values && { enum: values.filter((value) => value !== null) }),
+        ...schema,
+      },
+    ]),
+  );
+}
+
+const counted = {
+  lines: { type: 'integer' },
+  stored: { type: 'integer', description: 'Jobs that are stored as asked, created ones among them' },
+  created: { type: 'integer' },
+  refused: { type: 'integer' },
+};
+
+const why = { code: { type: 'string' }, detail: { type: 'string' } };
 
 /** The schemas that the document names, under components. */
 export const sharedSchemas = [
@@ -142,20 +179,33 @@ export const sharedSchemas = [
   },
   {
     $id: 'ImportLine',
-    description:
-      'Progress (lines, stored, created, refused), a refusal (line, code, detail), or the totals (complete)',
-    type: 'object',
-    properties: {
-      complete: { type: 'boolean', description: 'Only in the last line: whether the whole body was read' },
-      lines: { type: 'integer' },
-      stored: { type: 'integer', description: 'Jobs that are stored as asked, created ones among them' },
-      created: { type: 'integer' },
-      refused: { type: 'integer' },
-      line: { type: 'integer', description: 'Number of the line that was refused, from 1' },
-      code: { type: 'string' },
-      parameter: { type: 'string' },
-      detail: { type: 'string' },
-    },
+    description: 'Progress, a refusal, or the totals',
+    anyOf: [
+      { type: 'object', description: 'Progress', required: Object.keys(counted), properties: counted },
+      {
+        type: 'object',
+        description: 'A line that was refused',
+        required: ['line', 'code', 'detail'],
+        properties: {
+          line: { type: 'integer', description: 'Its number, from 1' },
+          parameter: { type: 'string' },
+          ...why,
+        },
+      },
+      {
+        type: 'object',
+        description: 'The totals: the last line',
+        required: ['complete', ...Object.keys(counted)],
+        properties: {
+          complete: {
+            type: 'boolean',
+            description: 'Whether the whole body was read; code and detail say why not',
+          },
+          ...counted,
+          ...why,
+        },
+      },
+    ],
     examples: [{ complete: true, lines: 1000000, stored: 999999, created: 999999, refused: 1 }],
   },
   {
