@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { isClientCommand, runClientCommand } from './cli/command.ts';
+import { isCommand, runCommand } from './cli/run.ts';
 import { systemTimers } from './clock.ts';
 import { runCommandLine } from './command-line.ts';
 import { redact } from './config.ts';
@@ -7,7 +7,7 @@ import { version } from './version.ts';
 
 /** The program: the process's own things are taken here, and handed on. */
 const args = process.argv.slice(2);
-if (isClientCommand(args)) process.exit(await runClientCommand(args, process));
+if (isCommand(args)) process.exit(await runCommand(args, process));
 const exitCode = await runCommandLine({
   env: process.env,
   args,

@@ -79,13 +79,13 @@ t.test('import and export copy a system', { timeout: 120_000 }, async (t) => {
 
 t.test('the commands say what is wrong', async (t) => {
   const service = await startService(t);
-  t.match(await dalga(['import'], service.url), { code: 2, stderr: /^usage: dalga import FILE/ });
+  t.match(await dalga(['import'], service.url), { code: 2, stderr: /^dalga: FILE is missing/ });
   t.match(await dalga(['import', '/nothing'], service.url), {
     code: 2,
     stderr: /\/nothing cannot be read \(ENOENT\)/,
   });
   const unwritable = await dalga(['export', '/nothing/x'], service.url);
   t.match(unwritable, { code: 2, stderr: /\/nothing\/x cannot be written \(ENOENT/ });
-  t.match(await dalga(['export'], 'http://127.0.0.1:1'), { code: 2, stderr: /cannot be reached.*DALGA_URL/ });
+  t.match(await dalga(['export'], 'http://127.0.0.1:1'), { code: 3, stderr: /cannot be reached.*DALGA_URL/ });
   t.match(await dalga(['export'], 'ftp://x'), { code: 2, stderr: /DALGA_URL must be a URL/ });
 });

@@ -32,7 +32,7 @@ const places: readonly Place[] = [
   },
   { name: 'quickstart', pattern: /^quickstart\//, mayImport: ['config', 'errors', 'clock', 'version'] },
   { name: 'client', pattern: /^client\//, mayImport: [] },
-  { name: 'cli', pattern: /^cli\//, mayImport: ['config', 'errors', 'clock', 'version', 'client'] },
+  { name: 'cli', pattern: /^cli\//, mayImport: ['nearest', 'clock', 'client'] },
 ];
 
 /** Paths in src/ and their text. */

@@ -1,88 +1,76 @@
-import type { Readable, Writable } from 'node:stream';
-import { DalgaClient } from '../client/client.ts';
-import { monotonicNow } from '../clock.ts';
-import { COMMANDS, runJobCommand } from './job-commands.ts';
-import { createProgress } from './progress.ts';
-import { exportFile, importFile, TransferError } from './transfer.ts';
+import type { Readable } from 'node:stream';
+import type { DalgaClient } from '../client/client.ts';
+import type { Output } from './output.ts';
 
-/** What a command of the client side touches. */
-export type CommandWorld = {
-  readonly env: Readonly<Record<string, string | undefined>>;
-  readonly stdin: Readable;
-  readonly stdout: Writable;
-  readonly stderr: Writable & { readonly isTTY?: boolean };
+/** A command of the shell: what it takes, what it does, and what it shows. They are put together in commands.ts. */
+export type Command = {
+  /** What stands after its name, in capitals where it is the user's: `['ROUTING_KEY', 'JOB']`. */
+  readonly takes: readonly string[];
+  /** How many of those may be left out. */
+  readonly optional?: number;
+  readonly does: string;
+  readonly options?: Options;
+  /** Command lines, without `dalga` before them. */
+  readonly examples: readonly string[];
+  /** @throws UsageError, CommandError, and what the client throws */
+  run(invocation: Invocation): Promise<Outcome>;
 };
 
-const DEFAULT_URL = 'http://127.0.0.1:34006';
+/** The options of a command, by their names without hyphens before them. */
+export type Options = Readonly<Record<string, Option>>;
 
-/** 0: done. 1: not all of it. 2: it could not be done. */
-const DONE = 0;
-const PARTLY = 1;
-const REFUSED = 2;
+export type Option = {
+  /** How its value is read; a flag has none, a list is given several times. */
+  readonly kind: 'flag' | 'text' | 'list' | 'count' | 'duration' | 'json';
+  /** What its value is, in capitals. */
+  readonly value?: string;
+  readonly says: string;
+};
 
-const TRANSFER_USAGE = [
-  'usage: dalga import FILE    sends a file of jobs, a line of NDJSON each (- for standard input)',
-  '       dalga export [FILE]  writes all jobs in that form (standard output by default)',
-  `The server is DALGA_URL, ${DEFAULT_URL} by default.`,
-];
+/** The values of options, by their names. */
+export type Values = Readonly<Record<string, unknown>>;
 
-/** Whether the command line is one of a client's commands, and not of the server. */
-export function isClientCommand(args: readonly string[]): boolean {
-  const [name] = args;
-  return name !== undefined && COMMAND_NAMES.includes(name);
+export type Invocation = {
+  readonly client: DalgaClient;
+  readonly takes: readonly string[];
+  readonly values: Values;
+  readonly output: Output;
+  readonly stdin: Readable;
+};
+
+/** What there is to show: printed as JSON where that is asked for, and for a person otherwise. */
+export type Outcome = {
+  readonly json?: unknown;
+  /** For a person: made only when it is one who asks. */
+  readonly text?: () => string;
+  /** What is told on standard error in any case. */
+  readonly says?: string;
+  /** The exit code: 0 where nothing is said. */
+  readonly code?: number;
+};
+
+/** What the exit codes mean, in all commands. */
+export const EXIT = {
+  /** Done. */
+  done: 0,
+  /** There is no such job or backfill; of an import: lines were refused. */
+  missing: 1,
+  /** It is refused: by the command line, a file, or Dalga. Nothing was changed. */
+  refused: 2,
+  /** There is no answer, or Dalga cannot do it now (503): try again later. */
+  unreachable: 3,
+} as const;
+
+export const EXIT_CODES =
+  'Exit codes: 0 done; 1 there is no such job or backfill, or an import of which lines were refused; 2 refused: the ' +
+  'command line, a file, or by Dalga; 3 no answer, or Dalga cannot do it now: try again later.';
+
+/** The command line is wrong: told with the command's usage. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError';
 }
 
-export const COMMAND_NAMES: readonly string[] = [...Object.keys(COMMANDS), 'import', 'export'];
-
-/** Runs one of a client's commands, which use the public HTTP API only. @returns the exit code */
-export async function runClientCommand(args: readonly string[], world: CommandWorld): Promise<number> {
-  const { env, stdin, stdout, stderr } = world;
-  const [name, ...rest] = args;
-  if (Object.hasOwn(COMMANDS, name!)) return runOnJobs(name!, rest, world);
-  const say = (line: string) => stderr.write(`dalga: ${line}\n`);
-  const [command, file = command === 'export' ? '-' : undefined, ...others] = args;
-  if (file === undefined || others.length > 0 || (file.startsWith('-') && file !== '-')) {
-    stderr.write(`${TRANSFER_USAGE.join('\n')}\n`);
-    return file === '-h' || file === '--help' ? DONE : REFUSED;
-  }
-  const url = parseUrl(env.DALGA_URL || DEFAULT_URL);
-  if (url === null) {
-    say(`DALGA_URL must be a URL such as ${DEFAULT_URL}`);
-    return REFUSED;
-  }
-  const options = { url, file, stdin, stdout, progress: createProgress(stderr, monotonicNow), say };
-  try {
-    if (command === 'import') return (await importFile(options)) ? DONE : PARTLY;
-    await exportFile(options);
-    return DONE;
-  } catch (error) {
-    options.progress.end();
-    if (!(error instanceof TransferError)) throw error;
-    say(error.message);
-    return REFUSED;
-  }
-}
-
-function runOnJobs(
-  name: string,
-  args: readonly string[],
-  { env, stdout, stderr }: CommandWorld,
-): Promise<number> {
-  const say = (line: string) => stderr.write(`dalga: ${line}\n`);
-  const url = parseUrl(env.DALGA_URL || DEFAULT_URL);
-  if (url === null) {
-    say(`DALGA_URL must be a URL such as ${DEFAULT_URL}`);
-    return Promise.resolve(REFUSED);
-  }
-  const { isTTY = false, columns } = stdout as { isTTY?: boolean; columns?: number };
-  const screen = {
-    print: (text: string) => stdout.write(`${text}\n`),
-    width: isTTY ? (columns ?? 80) : null,
-  };
-  return runJobCommand(name, args, { client: new DalgaClient({ url: url.href }), screen, say });
-}
-
-function parseUrl(text: string): URL | null {
-  const url = URL.canParse(text) ? new URL(text) : null;
-  return url !== null && /^https?:$/.test(url.protocol) ? url : null;
+/** It could not be done, for a reason that is neither the command line's nor the server's. */
+export class CommandError extends Error {
+  override readonly name = 'CommandError';
 }

@@ -38,6 +38,7 @@ export {
   DalgaProblem,
   DalgaUnreachable,
   ImportEnded,
+  InvalidArgument,
   NotDalga,
   type Problem,
   type ProblemCode,
@@ -72,13 +73,13 @@ const FORECAST = ['from', 'step', 'steps', 'routes'] as const;
 
 /**
  * The HTTP API of Dalga. Each method rejects with a DalgaProblem when Dalga refuses, a DalgaUnreachable when there is no
- * answer, a NotDalga when something else answers at the URL, a TypeError for an argument that cannot be sent, and the
+ * answer, a NotDalga when something else answers at the URL, an InvalidArgument (a TypeError) for what cannot be sent, and the
  * reason of its signal.
  */
 export class DalgaClient {
   readonly #transport: Transport;
 
-  /** @throws TypeError for a URL that cannot be one of Dalga */
+  /** @throws InvalidArgument for a URL that cannot be one of Dalga */
   constructor(options: ClientOptions) {
     this.#transport = new Transport(options);
   }
@@ -231,7 +232,7 @@ export class DalgaClient {
   }
 
   status(options: CallOptions = {}): Promise<Status> {
-    return this.#ask('GET', '/status', ['lease', 'ready', 'versions'], options);
+    return this.#ask('GET', '/status', ['lease', 'lateness', 'balance', 'memory', 'versions'], options);
   }
 
   /** Runs a job now, beside its schedule. Resolves once that is stored, and not when the message is published. */
@@ -311,13 +312,12 @@ function many(filters: JobFilters, dryRun: boolean | undefined): ManyParameters 
   return { ...filters, ...(dryRun === undefined ? {} : { dry_run: dryRun }) };
 }
 
-/** Null where Dalga says that there is no such thing: not where it says that it has no such path. */
+/** Null where Dalga says that there is no such thing. */
 async function orNull<T>(asked: Promise<T>): Promise<T | null> {
   try {
     return await asked;
   } catch (error) {
-    if (!(error instanceof DalgaProblem) || error.code !== 'not_found') throw error;
-    if (error.message.startsWith('there is nothing at this path')) throw error;
-    return null;
+    if (error instanceof DalgaProblem && error.missing) return null;
+    throw error;
   }
 }

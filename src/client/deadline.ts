@@ -1,3 +1,4 @@
+import { InvalidArgument } from './errors.ts';
 /** Ends a request when the caller's signal does, or when it takes longer than it may. */
 export class Deadline {
   readonly timeout: number;
@@ -11,7 +12,7 @@ export class Deadline {
 
   /** @param timeout ms; Infinity for none. @throws the reason of a signal that is aborted already */
   constructor(caller: AbortSignal | undefined, timeout: number) {
-    if (!(timeout > 0)) throw new TypeError('timeout must be a number of milliseconds above 0');
+    if (!(timeout > 0)) throw new InvalidArgument('timeout must be a number of milliseconds above 0');
     caller?.throwIfAborted();
     this.timeout = timeout;
     this.#caller = caller;

@@ -47,6 +47,8 @@ export class DalgaProblem extends Error {
   readonly parameter: string | undefined;
   /** Seconds to wait, where Dalga says so. */
   readonly retryAfter: number | undefined;
+  /** Whether there is no such job or backfill: not that there is no such path, which has the same code. */
+  readonly missing: boolean;
 
   constructor({ title, status, detail, code, parameter }: Problem, retryAfter: number | undefined) {
     super(detail);
@@ -55,7 +57,13 @@ export class DalgaProblem extends Error {
     this.title = title;
     this.parameter = parameter;
     this.retryAfter = retryAfter;
+    this.missing = code === 'not_found' && !detail.startsWith('there is nothing at this path');
   }
+}
+
+/** An argument that cannot be sent: nothing was. */
+export class InvalidArgument extends TypeError {
+  override readonly name = 'InvalidArgument';
 }
 
 /** There is no answer now: the server is away, did not answer in time, or broke off. What it did is not known. */
@@ -65,9 +73,9 @@ export class DalgaUnreachable extends Error {
   readonly url: string;
 
   constructor(url: string, what: string, cause?: unknown) {
-    const code = codeOf(cause);
+    const reason = reasonOf(cause);
     super(
-      `${url} ${what}${code === undefined ? '' : ` (${code})`}`,
+      `${url} ${what}${reason === undefined ? '' : ` (${reason})`}`,
       cause === undefined ? undefined : { cause },
     );
     this.url = url;
@@ -100,10 +108,12 @@ export class ImportEnded extends Error {
 }
 
 /** What Node.js says of a connection that failed: fetch hides it in the causes. */
-function codeOf(error: unknown): string | undefined {
+function reasonOf(error: unknown): string | undefined {
+  let reason: string | undefined;
   for (let cause = error; cause instanceof Error; cause = cause.cause) {
     const { code } = cause as { code?: unknown };
     if (typeof code === 'string') return code;
+    reason = cause.message;
   }
-  return undefined;
+  return reason;
 }

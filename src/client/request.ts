@@ -1,3 +1,4 @@
+import { InvalidArgument } from './errors.ts';
 import type { JobName } from './types/jobs.ts';
 
 /** What stands in a request: paths, query strings and bodies. What has no form there is refused before it is sent. */
@@ -6,20 +7,20 @@ export type Query = Readonly<Record<string, string | number | boolean | Date | u
 
 const SURROGATE = /\p{Surrogate}/u;
 
-/** The path of a job, each name one segment. @throws TypeError for a name that no job can have */
+/** The path of a job, each name one segment. @throws InvalidArgument for a name that no job can have */
 export function pathOf({ routingKey, job }: JobName): string {
   return `/jobs/${segmentOf('routingKey', routingKey)}/${segmentOf('job', job)}`;
 }
 
-/** @throws TypeError for what would be a step in the path, or has no UTF-8 */
+/** @throws InvalidArgument for what would be a step in the path, or has no UTF-8 */
 export function segmentOf(argument: string, text: string): string {
-  if (typeof text !== 'string') throw new TypeError(`${argument} must be a string`);
+  if (typeof text !== 'string') throw new InvalidArgument(`${argument} must be a string`);
   if (text === '' || text === '.' || text === '..')
-    throw new TypeError(`${argument} must not be ${JSON.stringify(text)}`);
+    throw new InvalidArgument(`${argument} must not be ${JSON.stringify(text)}`);
   return encodeURIComponent(wellFormed(argument, text));
 }
 
-/** With its question mark; empty when nothing is named. @throws TypeError */
+/** With its question mark; empty when nothing is named. @throws InvalidArgument */
 export function queryOf(query: Query): string {
   const pairs: [string, string][] = [];
   for (const [name, value] of Object.entries(query)) {
@@ -31,7 +32,7 @@ export function queryOf(query: Query): string {
 /**
  * Parameters as they are sent in JSON: bytes of a payload as base64, a Date as RFC 3339.
  *
- * @throws TypeError for a number or a Date that JSON would write as null, which takes away what is stored
+ * @throws InvalidArgument for a number or a Date that JSON would write as null, which takes away what is stored
  */
 export function plainParameters(parameters: object): Record<string, unknown> {
   const sent: Record<string, unknown> = {};
@@ -44,16 +45,16 @@ export function plainParameters(parameters: object): Record<string, unknown> {
 
 function plain(name: string, value: unknown): unknown {
   if (typeof value === 'number' && !Number.isFinite(value))
-    throw new TypeError(`${name} must not be ${value}`);
+    throw new InvalidArgument(`${name} must not be ${value}`);
   if (!(value instanceof Date)) return value;
-  if (Number.isNaN(value.getTime())) throw new TypeError(`${name} is no valid Date`);
+  if (Number.isNaN(value.getTime())) throw new InvalidArgument(`${name} is no valid Date`);
   return value.toISOString();
 }
 
 /** Half of a surrogate pair has no UTF-8. */
 function wellFormed(argument: string, text: string): string {
   if (SURROGATE.test(text))
-    throw new TypeError(`${argument} is not well-formed Unicode: it has half of a surrogate pair`);
+    throw new InvalidArgument(`${argument} is not well-formed Unicode: it has half of a surrogate pair`);
   return text;
 }
 

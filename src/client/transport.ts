@@ -1,5 +1,5 @@
 import { Deadline } from './deadline.ts';
-import { DalgaProblem, DalgaUnreachable, NotDalga, type Problem } from './errors.ts';
+import { DalgaProblem, DalgaUnreachable, InvalidArgument, NotDalga, type Problem } from './errors.ts';
 import { type Query, queryOf } from './request.ts';
 
 export type ClientOptions = {
@@ -44,7 +44,7 @@ export class Transport {
   readonly base: string;
   readonly #options: ClientOptions;
 
-  /** @throws TypeError for a URL that cannot be one of Dalga */
+  /** @throws InvalidArgument for a URL that cannot be one of Dalga */
   constructor(options: ClientOptions) {
     this.base = baseOf(options.url);
     this.#options = options;
@@ -109,9 +109,9 @@ export class Transport {
     }
   }
 
-  /** @throws TypeError for what cannot be sent */
+  /** @throws InvalidArgument for what cannot be sent */
   #request({ method, path, query = {}, headers, body }: Call): { url: string; init: RequestInit } {
-    const all = new Headers({
+    const all = headersOf({
       accept: 'application/json',
       ...(typeof body === 'string' ? { 'content-type': 'application/json' } : {}),
       ...headers,
@@ -166,18 +166,27 @@ export class Transport {
   }
 }
 
-/** @throws TypeError */
+/** @throws InvalidArgument */
 function baseOf(given: string | URL): string {
   const url = URL.canParse(String(given)) ? new URL(given) : null;
   if (url === null || !/^https?:$/.test(url.protocol))
-    throw new TypeError(`url must be one of http or https, as http://127.0.0.1:34006`);
+    throw new InvalidArgument(`url must be one of http or https, as http://127.0.0.1:34006`);
   if (url.username !== '' || url.password !== '') {
-    throw new TypeError(
+    throw new InvalidArgument(
       `url must not hold a user and a password, which fetch refuses: give them as headers: { authorization: 'Basic ...' }`,
     );
   }
-  if (url.search !== '' || url.hash !== '') throw new TypeError('url must have no query and no fragment');
+  if (url.search !== '' || url.hash !== '')
+    throw new InvalidArgument('url must have no query and no fragment');
   return `${url.origin}${url.pathname.replace(/\/+$/, '')}`;
+}
+
+function headersOf(all: Readonly<Record<string, string>>): Headers {
+  try {
+    return new Headers(all);
+  } catch (error) {
+    throw new InvalidArgument((error as Error).message);
+  }
 }
 
 function mediaTypeOf({ headers }: Response): string {

@@ -9,9 +9,7 @@ export function helpText(version: string): string {
     `dalga ${version}: a job scheduler; jobs in MySQL, published to RabbitMQ at their times`,
     '',
     'Usage: dalga [flags]',
-    '       dalga import FILE, dalga export [FILE]: all jobs of the server at DALGA_URL',
-    '       dalga schedule|get|list|next|history|pause|resume|cancel|forecast|status',
-    '       on its jobs: dalga COMMAND -h says more',
+    '       dalga COMMAND [...]: on the jobs of a running Dalga; dalga help lists the commands',
     '',
     ...wrapped(
       'Each setting is a flag or an environment variable; the flag wins, and an empty variable counts as unset. ' +

@@ -147,7 +147,7 @@ t.test('the URL', async (t) => {
     ['http://127.0.0.1/?a=1', /^url must have no query/],
   ];
   for (const [url, message] of refused)
-    t.throws(() => new DalgaClient({ url }), { name: 'TypeError', message });
+    t.throws(() => new DalgaClient({ url }), { name: 'InvalidArgument', message });
 });
 
 t.test('headers of the caller, and a fetch of his own', async (t) => {
@@ -164,5 +164,5 @@ t.test('headers of the caller, and a fetch of his own', async (t) => {
   t.equal(headers!.get('authorization'), 'Bearer x');
   t.equal(headers!.get('if-match'), '"a"');
   t.equal(headers!.get('content-type'), 'application/json');
-  await t.rejects(dalga.change(name, { interval: 60 }, { ifMatch: 'a\nb' }), { name: 'TypeError' });
+  await t.rejects(dalga.change(name, { interval: 60 }, { ifMatch: 'a\nb' }), { name: 'InvalidArgument' });
 });

@@ -59,26 +59,26 @@ t.test('what JSON has no form for', async (t) => {
     [{ first_run: new Date(Number.NaN) }, /^first_run is no valid Date$/],
   ];
   for (const [parameters, message] of refused)
-    await t.rejects(dalga.change(name, parameters), { name: 'TypeError', message });
+    await t.rejects(dalga.change(name, parameters), { name: 'InvalidArgument', message });
   const half = '\ud83d';
   await t.rejects(dalga.get({ routingKey: half, job: 'x' }), {
-    name: 'TypeError',
+    name: 'InvalidArgument',
     message: /^routingKey .*surrogate/,
   });
   await t.rejects(dalga.get({ routingKey: 'x', job: half }), {
-    name: 'TypeError',
+    name: 'InvalidArgument',
     message: /^job .*surrogate/,
   });
   await t.rejects(dalga.list({ job_prefix: half }), {
-    name: 'TypeError',
+    name: 'InvalidArgument',
     message: /^job_prefix .*surrogate/,
   });
   for (const job of ['', '.', '..'])
     await t.rejects(dalga.put({ routingKey: 'k', job }, { interval: 60 }), {
-      name: 'TypeError',
+      name: 'InvalidArgument',
       message: /^job must/,
     });
-  await t.rejects(dalga.get(name, { timeout: 0 }), { name: 'TypeError', message: /timeout/ });
+  await t.rejects(dalga.get(name, { timeout: 0 }), { name: 'InvalidArgument', message: /timeout/ });
   t.equal(served.jobs.calls.length, before, 'nothing was sent');
 });
 

@@ -78,7 +78,7 @@ t.test('a source that fails, and a job that cannot be sent', async (t) => {
   const { dalga } = await client(t);
   await t.rejects(dalga.import(createReadStream('/no/such/file')), { code: 'ENOENT' });
   const wrong = [{ routing_key: 'k', job: '1', interval: Number.NaN }];
-  await t.rejects(dalga.import(wrong), { name: 'TypeError', message: /^interval must not be NaN/ });
+  await t.rejects(dalga.import(wrong), { name: 'InvalidArgument', message: /^interval must not be NaN/ });
 });
 
 t.test('progress, and an answer without its end', async (t) => {
