@@ -141,6 +141,8 @@ export type JobLine = PutParameters & {
   readonly job: string;
   /** False in an export: `first_run` is a phase that Dalga chose, and a PUT without it keeps it. */
   readonly anchored?: boolean;
+  /** RFC 3339: until then a consumer or a person keeps it back. */
+  readonly not_before?: string;
 };
 
 /** How far an import has come. */
