@@ -7,7 +7,7 @@ import type { Rules, Schedule } from './job.ts';
 import { type ClockChanges, LocalTimes } from './local-times.ts';
 import { Remembered } from './remembered.ts';
 import { SharedCache } from './shared-cache.ts';
-import { IntervalTimes, OnceTimes, TimesWithin, type Timetable } from './times.ts';
+import { END_OF_TIME, IntervalTimes, OnceTimes, TimesWithin, type Timetable } from './times.ts';
 import { WithoutExcluded } from './without-excluded.ts';
 import { zoneOf } from './zone.ts';
 
@@ -27,12 +27,14 @@ const CALENDAR_CHANGES: ClockChanges = { gap: 'run', overlap: 'first' };
  */
 export function timetableOf(schedule: Schedule, id: number): Timetable {
   const rules = schedule.rules ?? NO_RULES;
-  const { notBefore = Number.NEGATIVE_INFINITY, lastRun = Number.POSITIVE_INFINITY } = rules;
+  const { notBefore = Number.NEGATIVE_INFINITY, lastRun = Number.POSITIVE_INFINITY, jitter = 0 } = rules;
   let times = regularTimes(schedule, rules);
   // What is shared begins with time itself.
   const first = schedule.kind === 'cron' ? Math.max(schedule.firstRun, notBefore) : notBefore;
-  if (Number.isFinite(first) || Number.isFinite(lastRun)) times = new TimesWithin(times, first, lastRun);
-  if (rules.jitter !== undefined && rules.jitter > 0) times = new Jittered(times, id, rules.jitter, lastRun);
+  // Nor is anything moved out of what can be told.
+  const last = jitter > 0 ? Math.min(lastRun, END_OF_TIME - 1) : lastRun;
+  if (Number.isFinite(first) || Number.isFinite(last)) times = new TimesWithin(times, first, last);
+  if (jitter > 0) times = new Jittered(times, id, jitter, last);
   if (rules.endsAt !== undefined) times = new TimesWithin(times, Number.NEGATIVE_INFINITY, rules.endsAt);
   return times;
 }

@@ -3,6 +3,7 @@ import { DalgaError } from '../errors.ts';
 import { createRow, type JobRequest } from '../job/change-row.ts';
 import type { JobKey, JobRow } from '../job/job.ts';
 import { firstAtOrAfter } from '../job/next-run.ts';
+import { END_OF_TIME } from '../job/times.ts';
 import type { Forecast, ForecastRange } from '../protocol/forecast.ts';
 import type { JobHistory } from '../protocol/history.ts';
 import type { LatenessSummary } from '../protocol/lateness.ts';
@@ -105,7 +106,8 @@ function runsOf({ id, enabled, since, schedule }: JobRow, from: number, count: n
   let time = firstAtOrAfter(schedule, Math.max(from, since), id);
   for (
     ;
-    runs.length < count && time !== Number.POSITIVE_INFINITY;
+    // RFC 3339 tells no later ones.
+    runs.length < count && time < END_OF_TIME;
     time = firstAtOrAfter(schedule, time + 1, id)
   ) {
     runs.push(time);

@@ -48,6 +48,11 @@ t.test('a preview', async (t) => {
     body: { runs: ['2038-01-01T00:00:00Z', '2039-01-01T00:00:00Z'] },
   });
   t.match(await preview({ interval: 60, max_runs: 2 }), { body: { runs: [String, String] } });
+  t.match(
+    await preview({ interval: 'PT1H', first_run: '9999-12-31T22:30:00Z' }),
+    { body: { runs: ['9999-12-31T22:30:00Z', '9999-12-31T23:30:00Z'] } },
+    'up to where RFC 3339 ends',
+  );
   t.match(await preview({ cron: '0 0 30 2 *' }), { status: 400, body: { parameter: 'cron' } });
   t.match(await preview({ count: 3 }), { status: 400, body: { parameter: 'interval' } });
   t.match(await preview({ interval: 60, count: 3 }, '?count=3'), {
