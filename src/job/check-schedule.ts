@@ -51,7 +51,7 @@ function checkParts({ location, gap, overlap, exclude, jitter, maxRuns }: Rules)
   }
   if (exclude !== undefined) exclusionOf(exclude);
   if (jitter !== undefined && !isWhole(jitter, 0, JITTER_LIMIT)) {
-    throw invalid('jitter', `must be whole milliseconds, at most ${JITTER_LIMIT} (a day)`);
+    throw invalid('jitter', `must be at most ${JITTER_LIMIT / 1000} s (a day)`);
   }
   if (maxRuns !== undefined && !isWhole(maxRuns, 1, RUNS_LIMIT)) {
     throw invalid('max_runs', `must be a whole number from 1 to ${RUNS_LIMIT}`);

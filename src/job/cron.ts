@@ -28,18 +28,27 @@ function listOf(value: string, also = ''): string {
   return `${item}(?:,${item})*`;
 }
 
+type Field = { readonly name: string; readonly shape: RegExp; readonly rule: string };
+
 /** The shapes that are documented; croner, which judges the numbers, takes more. */
-const FIELDS: readonly { readonly name: string; readonly shape: RegExp }[] = [
-  { name: 'second', shape: new RegExp(`^${listOf(NUMBER)}$`) },
-  { name: 'minute', shape: new RegExp(`^${listOf(NUMBER)}$`) },
-  { name: 'hour', shape: new RegExp(`^${listOf(NUMBER)}$`) },
-  { name: 'day of month', shape: new RegExp(`^(?:\\?|LW|${listOf(NUMBER, `|${NUMBER}W|L`)})$`, 'i') },
-  { name: 'month', shape: new RegExp(`^${listOf(MONTH)}$`, 'i') },
+const FIELDS: readonly Field[] = [
+  { name: 'second', shape: new RegExp(`^${listOf(NUMBER)}$`), rule: '0 to 59' },
+  { name: 'minute', shape: new RegExp(`^${listOf(NUMBER)}$`), rule: '0 to 59' },
+  { name: 'hour', shape: new RegExp(`^${listOf(NUMBER)}$`), rule: '0 to 23' },
+  {
+    name: 'day of month',
+    shape: new RegExp(`^(?:\\?|LW|${listOf(NUMBER, `|${NUMBER}W|L`)})$`, 'i'),
+    rule: '1 to 31, L, LW, 15W, ?',
+  },
+  { name: 'month', shape: new RegExp(`^${listOf(MONTH)}$`, 'i'), rule: '1 to 12, JAN to DEC' },
   {
     name: 'day of week',
     shape: new RegExp(`^(?:\\?|${listOf(WEEKDAY, `|${WEEKDAY}(?:#?L|#[1-5])`)})$`, 'i'),
+    rule: '0 to 7, SUN to SAT, MON#2, 5L, ?',
   },
 ];
+/** The first of the three that tell the days. */
+const DATE = 3;
 
 /**
  * A cron expression: five fields (minute, hour, day of month, month, day of week), six with the second before them, or
@@ -69,14 +78,14 @@ export class CronPattern implements LocalPattern {
     const fields = fieldsOf(text, parameter);
     this.hasSeconds = fields.length === 6;
     if (!this.hasSeconds) fields.unshift(seconds);
-    for (const [index, { name, shape }] of FIELDS.entries()) {
-      if (!shape.test(fields[index]!)) throw wrong(parameter, name, fields[index]!);
+    for (const [index, { shape }] of FIELDS.entries()) {
+      if (!shape.test(fields[index]!)) throw wrong(parameter, index, fields[index]!);
     }
     const [second, minute, hour, ...date] = fields as [string, string, string, string, string, string];
-    this.#seconds = read(parameter, 'second', second, (field) => fieldOf('second', field));
-    this.#minutes = read(parameter, 'minute', minute, (field) => fieldOf('minute', field));
-    this.#hours = read(parameter, 'hour', hour, (field) => fieldOf('hour', field));
-    this.#days = read(parameter, 'date', date.join(' ').toUpperCase(), daysOf);
+    this.#seconds = read(parameter, 0, second, (field) => fieldOf('second', field));
+    this.#minutes = read(parameter, 1, minute, (field) => fieldOf('minute', field));
+    this.#hours = read(parameter, 2, hour, (field) => fieldOf('hour', field));
+    this.#days = readDays(parameter, date);
     if (this.#days.next(0) === Number.POSITIVE_INFINITY) {
       throw invalid(parameter, `never fires: no year has a day ${JSON.stringify(date.join(' '))}`);
     }
@@ -192,16 +201,31 @@ function fieldsOf(text: string, parameter: string): string[] {
   return fields;
 }
 
-function read<T>(parameter: string, name: string, field: string, reader: (field: string) => T): T {
+function read<T>(parameter: string, index: number, field: string, reader: (field: string) => T): T {
   try {
     return reader(field);
   } catch {
-    throw wrong(parameter, name, field);
+    throw wrong(parameter, index, field);
   }
 }
 
-function wrong(parameter: string, name: string, field: string): DalgaError {
-  return invalid(parameter, `has a wrong ${name}: ${JSON.stringify(field)}`);
+function readDays(parameter: string, date: readonly string[]): DaySet {
+  try {
+    return daysOf(date.join(' ').toUpperCase());
+  } catch (error) {
+    // Each by itself: croner does not say which it is.
+    for (const [place, field] of date.entries()) {
+      const alone = date.map((_, other) => (other === place ? field.toUpperCase() : '*')).join(' ');
+      read(parameter, DATE + place, field, () => daysOf(alone));
+    }
+    throw error;
+  }
+}
+
+function wrong(parameter: string, index: number, field: string): DalgaError {
+  const { name, rule } = FIELDS[index]!;
+  const right = `${rule}, *, and lists, ranges and steps of them`;
+  return invalid(parameter, `has a wrong ${name}: ${JSON.stringify(field)}; right are ${right}`);
 }
 
 function invalid(parameter: string, rule: string): DalgaError {

@@ -3,7 +3,7 @@ import { checkSchedule } from './check-schedule.ts';
 import { endOf } from './end-of-schedule.ts';
 import type { Rules, Schedule } from './job.ts';
 import { INTERVAL_LIMIT } from './job.ts';
-import { END_OF_TIME } from './times.ts';
+import { moved } from './pace.ts';
 import { timetableOf } from './timetable.ts';
 
 /** The interval of a request, after parsing. */
@@ -181,34 +181,6 @@ function mergeTiming(stored: Schedule, request: ScheduleRequest): Pick<ScheduleR
   return { interval };
 }
 
-/**
- * The schedule at another phase, or from its first time on that is not before `notBefore`. An interval's first run moves
- * by whole intervals, so that most jobs need no rule for it; where Dalga chose it, also back. From a calendar's first
- * run all others are counted, and what a client named is told again at each deploy: both stay, beside a rule.
- */
-function moved(schedule: Schedule, { notBefore, shift }: ScheduleRequest, stamp: number): Schedule {
-  if (shift !== undefined && schedule.kind === 'cron') {
-    throw invalid('shift', 'is not for jobs with a cron expression, which have no phase');
-  }
-  const firstRun = schedule.firstRun + (shift ?? 0);
-  if (shift !== undefined && (firstRun < 0 || firstRun >= END_OF_TIME)) {
-    throw invalid('shift', 'must leave the first run in the years 1970 to 9999');
-  }
-  const shifted = { ...schedule, firstRun };
-  // A time that is past runs with the stamp as its scheduled time.
-  if (shifted.kind === 'one_off') {
-    return { ...shifted, firstRun: Math.max(firstRun, notBefore ?? stamp, stamp) };
-  }
-  if (notBefore === undefined) return shifted;
-  if (shifted.kind === 'interval') {
-    const ahead = Math.ceil((notBefore - firstRun) / shifted.intervalMs);
-    const first = firstRun + (shifted.anchored ? Math.max(0, ahead) : ahead) * shifted.intervalMs;
-    if (first >= END_OF_TIME) throw invalid('not_before', 'leaves no run until the year 9999');
-    return { ...shifted, firstRun: first };
-  }
-  return notBefore > stamp ? { ...shifted, rules: { ...shifted.rules, notBefore } } : shifted;
-}
-
 function plan(
   request: ScheduleRequest,
   rules: Rules | undefined,
@@ -293,7 +265,8 @@ function rulesAfter(stored: Rules | undefined, request: ScheduleRequest): Rules 
   for (const name of [...SHAPING, 'misfire', 'misfireAge'] as const) {
     const value = request[name];
     if (value === undefined) continue;
-    if (value === null || value === 'once') delete rules[name];
+    const isNone = value === null || value === 'once' || (Array.isArray(value) && value.length === 0);
+    if (isNone) delete rules[name];
     else rules[name] = value;
   }
   return Object.keys(rules).length === 0 ? undefined : (rules as Rules);
