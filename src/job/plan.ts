@@ -287,10 +287,15 @@ function withRunsLeft(
 
 /** How many of its runs a job with max_runs has left at `stamp`. @throws DalgaError when it has none */
 export function countRunsLeft(stored: Schedule, since: number, stamp: number, id: number): number {
-  const runs = stored.rules?.runsLeft ?? stored.rules?.maxRuns ?? 0;
-  const left = runs - timetableOf(stored, id).count(since, stamp, runs);
+  const left = runsLeftAt(stored, since, stamp, id);
   if (left <= 0) throw invalid('max_runs', 'is used up: give the job a new one');
   return left;
+}
+
+/** The same, 0 when it has none. */
+export function runsLeftAt(stored: Schedule, since: number, stamp: number, id: number): number {
+  const runs = stored.rules?.runsLeft ?? stored.rules?.maxRuns ?? 0;
+  return runs - timetableOf(stored, id).count(since, stamp, runs);
 }
 
 /** Which missed ones run does not say when the job runs. */

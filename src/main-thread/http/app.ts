@@ -133,7 +133,7 @@ export function createApp({
     scope.setSerializerCompiler(() => JSON.stringify);
     await collectSchemas(scope, version);
     addJobRoutes(scope, jobs);
-    addListRoutes(scope, jobs);
+    addListRoutes(scope, jobs, clock);
     addManyRoutes(scope, jobs);
     addInsightRoutes(scope, insight, clock);
     await addBulkRoutes(scope, { jobs, clock, lineLimit: bodyLimit });

@@ -1,6 +1,7 @@
 import { DalgaError } from '../../errors.ts';
 import type { JobRequest } from '../../job/change-row.ts';
 import { JOB_LIMIT, type JobKey, type JobRow, ROUTING_KEY_LIMIT } from '../../job/job.ts';
+import { runsLeftAt } from '../../job/plan.ts';
 import { formatExact } from '../../job/rfc3339.ts';
 import { parseObject } from './body.ts';
 import { checkName } from './job-key.ts';
@@ -28,11 +29,18 @@ export function readBulkJob(bytes: Buffer): BulkJob {
   return { key, request: { ...request, anchored } };
 }
 
-/** The line of which an import makes the same job: the runs that max_runs has left count from then on. */
-export function formatBulkJob(row: JobRow): string {
+/**
+ * The line of which an import makes the same job, with its end: the runs that max_runs has left count from then on.
+ *
+ * @param now Unix ms
+ * @returns '' for a job that has none left, and is only waiting to be removed
+ */
+export function formatBulkJob(row: JobRow, now: number): string {
   const { routingKey, job, schedule } = row;
   const { rules } = schedule;
-  return JSON.stringify({
+  const runs = runsLeftOf(row, now);
+  if (runs === 0) return '';
+  const line = JSON.stringify({
     routing_key: decodeUtf8(routingKey),
     job: decodeUtf8(job),
     // JSON.stringify leaves out what is undefined.
@@ -42,8 +50,22 @@ export function formatBulkJob(row: JobRow): string {
     anchored: schedule.anchored ? undefined : false,
     not_before: rules?.notBefore === undefined ? undefined : formatExact(rules.notBefore),
     ...describeOptions(row),
-    max_runs: rules?.runsLeft ?? rules?.maxRuns,
+    max_runs: runs,
   });
+  return `${line}\n`;
+}
+
+/** Of a pause none counts. */
+function runsLeftOf({ id, since, enabled, schedule }: JobRow, now: number): number | undefined {
+  const { maxRuns, runsLeft = maxRuns } = schedule.rules ?? {};
+  if (runsLeft === undefined || !enabled) return runsLeft;
+  try {
+    return runsLeftAt(schedule, since, now, id);
+  } catch (error) {
+    // One whose schedule cannot be told any more does not run, and is exported with the others.
+    if (error instanceof DalgaError) return runsLeft;
+    throw error;
+  }
 }
 
 function checkMember(parameter: 'routing_key' | 'job', value: unknown, limit: number): string {

@@ -3,6 +3,7 @@ import { connect } from 'node:net';
 import t from 'tap';
 import { DalgaError } from '../../../src/errors.ts';
 import { changeRow, createRow } from '../../../src/job/change-row.ts';
+import type { JobRow } from '../../../src/job/job.ts';
 import { formatBulkJob, readBulkJob } from '../../../src/main-thread/http/bulk-job.ts';
 import { type Ask, BODY_LIMIT, NOW, type Served, serve } from './harness.ts';
 
@@ -246,14 +247,33 @@ t.test('what keeps a job back goes with its export', async (t) => {
   const named = { hash: new Uint8Array(16), routingKey: Buffer.from('mail'), job: Buffer.from('42') };
   const row = createRow(named, { interval: { ms: null, text: 'P1M' }, firstRun: NOW }, NOW, 7);
   const kept = changeRow(row, named.hash, { notBefore: NOW + 4_000_000_000 }, NOW + 1000);
-  const { request } = readBulkJob(Buffer.from(formatBulkJob(kept)));
+  const { request } = readBulkJob(Buffer.from(formatBulkJob(kept, NOW + 1000).trim()));
   const imported = createRow(named, request, NOW + 2000, 7);
   t.same(imported.schedule, kept.schedule);
   t.equal(createRow(named, request, NOW + 5_000_000_000, 7).schedule.rules, undefined, 'until it is past');
   const served = await serve(t);
-  t.match(await load(served, formatBulkJob(kept)), [{ complete: true, stored: 1 }]);
+  t.match(await load(served, formatBulkJob(kept, NOW + 1000)), [{ complete: true, stored: 1 }]);
   t.match(await load(served, '{"routing_key":"mail","job":"42","interval":1,"shift":1}'), [
     { parameter: 'shift' },
     { complete: true, stored: 0 },
   ]);
+});
+
+t.test('an export tells how many runs are left', async (t) => {
+  const named = { hash: new Uint8Array(16), routingKey: Buffer.from('mail'), job: Buffer.from('42') };
+  const minute = { interval: { ms: 60_000, text: null }, maxRuns: 5 };
+  const row = createRow(named, minute, NOW, 7);
+  const left = (of: JobRow, now: number) => JSON.parse(formatBulkJob(of, now) || '{}').max_runs;
+  t.equal(left(row, NOW), 5);
+  t.equal(left(row, NOW + 120_001), 3);
+  t.equal(left(row, NOW + 300_000), 1);
+  t.equal(formatBulkJob(row, NOW + 300_001), '', 'one that has none is only waiting to be removed');
+  const paused = changeRow(row, named.hash, { enabled: false }, NOW + 120_001);
+  t.equal(left(paused, NOW + 900_000), 3, 'none of a pause');
+  const schedule = {
+    ...row.schedule,
+    rules: { maxRuns: 5, location: 'Europe/Atlantis', exclude: ['* * * * *'] },
+  };
+  t.equal(left({ ...row, schedule }, NOW + 120_001), 5, 'of a schedule that cannot be told any more');
+  t.equal(left(createRow(named, { ...minute, maxRuns: undefined }, NOW, 7), NOW), undefined);
 });

@@ -1,4 +1,5 @@
 import type { FastifyInstance, FastifyReply } from 'fastify';
+import type { Clock } from '../../../clock.ts';
 import { DalgaError } from '../../../errors.ts';
 import type { JobPage, JobService } from '../../job-service.ts';
 import { choose } from '../accept.ts';
@@ -36,7 +37,7 @@ const listTypes = {
 } as const;
 
 /** Reads of many jobs: a page of them as JSON, or all of them as NDJSON, where Accept names that. */
-export function addListRoutes(app: FastifyInstance, jobs: JobService): void {
+export function addListRoutes(app: FastifyInstance, jobs: JobService, clock: Clock): void {
   app.get(PATH, { schema: listJobsSchema, exposeHeadRoute: false }, async (request, reply) => {
     const { query } = splitTarget(request.raw.url!);
     const type = choose(request.headers.accept, NDJSON, JSON_TYPE);
@@ -47,7 +48,7 @@ export function addListRoutes(app: FastifyInstance, jobs: JobService): void {
       );
     }
     if (announcesBody(request)) throw new DalgaError('malformed_request', 'GET takes no body');
-    if (type === NDJSON) return exportJobs(jobs, query, reply);
+    if (type === NDJSON) return exportJobs(jobs, query, reply, clock);
     const values = readQuery(`GET ${PATH}`, query, listTypes);
     const { limit = DEFAULT_LIMIT, cursor: after = null, sort = 'key' } = values;
     if (sort === 'next_run' && after !== null) {
@@ -69,7 +70,7 @@ function formatPage({ views, next, total }: JobPage): string {
   return `{"jobs":[${jobs}],"next":${JSON.stringify(next && formatCursor(next))},"total":${total}}`;
 }
 
-async function exportJobs(jobs: JobService, query: string, reply: FastifyReply): Promise<void> {
+async function exportJobs(jobs: JobService, query: string, reply: FastifyReply, clock: Clock): Promise<void> {
   const filter = filterOf(readQuery(`GET ${PATH} as ${NDJSON}`, query, filterTypes));
   const pages = jobs.all(filter)[Symbol.asyncIterator]();
   // What fails at once is told as any other refusal.
@@ -77,7 +78,7 @@ async function exportJobs(jobs: JobService, query: string, reply: FastifyReply):
   const response = beginNdjson(reply);
   try {
     for (let page = first; !page.done; page = await pages.next()) {
-      const room = response.write(page.value.map((row) => `${formatBulkJob(row)}\n`).join(''));
+      const room = response.write(page.value.map((row) => formatBulkJob(row, clock.now())).join(''));
       if (!room && !response.destroyed) await drained(response);
       if (response.destroyed) break;
     }
