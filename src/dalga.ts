@@ -4,6 +4,7 @@ import type { Config } from './config.ts';
 import type { Connect } from './database/session.ts';
 import { DalgaError, type PlainError, StartupError } from './errors.ts';
 import { createLog, type Log } from './log.ts';
+import { EventHub } from './main-thread/events.ts';
 import { Exchanges } from './main-thread/exchanges.ts';
 import { createApp } from './main-thread/http/app.ts';
 import { createInsight, type Versions } from './main-thread/insight.ts';
@@ -55,6 +56,10 @@ export function createDalga(config: Config, deps: DalgaDeps = {}): Dalga {
   let reader: ReturnType<typeof createJobReader> | null = null;
   let lister: JobLister | null = null;
   let address = '';
+  const events = new EventHub({
+    ...{ clock, timers, log },
+    names: async (ids) => (await lister?.names(ids)) ?? new Map(),
+  });
 
   const starting = () => startingData(memoryLimit(config.memoryLimit));
 
@@ -96,6 +101,13 @@ export function createDalga(config: Config, deps: DalgaDeps = {}): Dalga {
           standing: () => tenure?.standing() ?? { ...starting(), owner: null },
           versions: () => versionsOf(lister, brokerChecked),
         }),
+        events: {
+          check: () => void owner(),
+          listen(filter, sink) {
+            owner();
+            return events.listen(filter, sink);
+          },
+        },
         limits: config.http,
         logger: log,
         version,
@@ -113,6 +125,7 @@ export function createDalga(config: Config, deps: DalgaDeps = {}): Dalga {
         address,
         connect: deps.connect,
         startScheduler: scheduler.start,
+        events,
         onFailed: (error, startup) => fail({ error, startup }),
       });
       tenure.start();
@@ -121,6 +134,8 @@ export function createDalga(config: Config, deps: DalgaDeps = {}): Dalga {
     async close() {
       const deadline = clock.monotonic() + config.stopTimeout;
       log.info('stopping');
+      // Streams have no end of their own.
+      events.end();
       // New connections are refused; what has come is answered.
       const closed = app?.close();
       const clean = (await tenure?.close(deadline)) ?? true;

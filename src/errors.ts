@@ -22,6 +22,7 @@ const catalogue = {
   database_unavailable: { status: 503, title: 'MySQL cannot be used now' },
   outcome_unknown: { status: 503, title: 'Whether the change was stored is not known' },
   stopping: { status: 503, title: 'Dalga is stopping' },
+  too_many_listeners: { status: 503, title: 'Too many listen to the events' },
   insufficient_memory: { status: 507, title: 'The job does not fit into the memory limit' },
 } as const;
 

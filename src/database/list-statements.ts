@@ -63,6 +63,12 @@ export function listStatements(tableName: string) {
       };
     },
 
+    /** Columns: id, job. */
+    jobs: (ids: readonly number[]): Statement => ({
+      sql: `SELECT id, job FROM ${table} WHERE id IN (${marks(ids.length)})`,
+      values: ids,
+    }),
+
     /** Whole rows for `decodeJobRow`, in no order. */
     rows: (ids: readonly number[]): Statement => ({
       sql: `SELECT ${all} FROM ${table} WHERE id IN (${marks(ids.length)})`,

@@ -1,3 +1,4 @@
+import type { EventCounts } from './events.ts';
 import type { Totals } from './scheduler-totals.ts';
 
 export const LEASE_STATES = ['starting', 'standby', 'owner'] as const;
@@ -17,6 +18,7 @@ export type MetricsData = {
   readonly writeBatches: number;
   readonly writeRequests: number;
   readonly scheduler: Totals;
+  readonly events: EventCounts;
 };
 
 export type Sample = { readonly labels?: Readonly<Record<string, string>>; readonly value: number };
@@ -130,6 +132,12 @@ export const DEFINITIONS: readonly MetricDefinition[] = [
   },
   counter('write_requests', 'Requests that were carried out in a transaction', (data) => data.writeRequests),
   counter('write_batches', 'Transactions that carried out requests', (data) => data.writeBatches),
+  gauge('event_listeners', 'Listeners to /events now', ({ events }) => events.listeners),
+  counter(
+    'events_dropped',
+    'Events that were dropped for listeners that did not take them in time',
+    ({ events }) => events.dropped,
+  ),
 ];
 
 function gauge(name: string, help: string, read: MetricDefinition['read']): MetricDefinition {

@@ -44,6 +44,7 @@ export function startingData(memoryLimit: number): MetricsData {
     writeBatches: 0,
     writeRequests: 0,
     scheduler: NO_TOTALS,
+    events: { listeners: 0, dropped: 0 },
   };
 }
 

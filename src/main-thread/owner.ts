@@ -4,6 +4,7 @@ import { DalgaError, type PlainError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { SchedulerCounters } from '../protocol/main-scheduler.ts';
 import type { AnswerTo, Question } from '../protocol/questions.ts';
+import type { EventHub } from './events.ts';
 import { JobMemory } from './memory.ts';
 import type { SchedulerThread, StartScheduler } from './scheduler-client.ts';
 import { type CheckpointWriter, createCheckpointWriter } from './store/checkpoint.ts';
@@ -42,6 +43,8 @@ export type OwnerOptions = {
   readonly onCounters: (counters: SchedulerCounters) => void;
   /** So many requests were carried out by one transaction. */
   readonly onBatch: (requests: number) => void;
+  /** Where what happens to jobs is told. */
+  readonly events?: EventHub | undefined;
 };
 
 /**
@@ -102,6 +105,7 @@ export class Owner {
           this.#connected = connected;
           this.#brokerReason = reason;
         },
+        onEvents: ({ events, leftOut }) => options.events?.ran(events, leftOut),
         onFailed: (error, startup) => void this.#fail(error, startup),
       },
       timers,
@@ -120,7 +124,9 @@ export class Owner {
       },
       admit: (row, added) => this.#memory.admit(row, added),
       onBatch: options.onBatch,
+      events: options.events,
     });
+    options.events?.begin((interest) => this.#thread.client.wantEvents(interest));
     this.#checkpoints = createCheckpointWriter({
       session: owned.session,
       gate: this.#gate,

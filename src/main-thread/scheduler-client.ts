@@ -1,5 +1,6 @@
 import type { Timers } from '../clock.ts';
 import { DalgaError, type PlainError } from '../errors.ts';
+import type { EventInterest } from '../protocol/events.ts';
 import type {
   JobChange,
   Progress,
@@ -18,6 +19,7 @@ export type SchedulerEvents = {
   onLoaded(jobs: number, duration: number): void;
   /** How many publisher threads reach RabbitMQ, and the reason why the last one that lost it does not. */
   onBroker(connected: number, reason: string | null): void;
+  onEvents(report: Extract<SchedulerReport, { type: 'events' }>): void;
   /** The thread has ended by a fault. `startup`: the message is one for the operator. Called at most once. */
   onFailed(error: PlainError, startup: boolean): void;
 };
@@ -112,6 +114,12 @@ export class SchedulerClient {
     this.#port.send({ type: 'clock.adjusted', offset, stepped });
   }
 
+  /** What is to be told of runs; null: nobody listens. */
+  wantEvents(interest: EventInterest | null): void {
+    if (this.#failed || this.#ended) return;
+    this.#port.send({ type: 'events.wanted', interest });
+  }
+
   load(): void {
     this.#port.send({ type: 'load.start' });
   }
@@ -163,6 +171,9 @@ export class SchedulerClient {
       case 'answer':
         this.#questions.get(report.number)?.resolve(report.answer);
         this.#questions.delete(report.number);
+        break;
+      case 'events':
+        this.#events.onEvents(report);
         break;
       case 'load.begun':
         this.#events.onLoading(report.jobs);

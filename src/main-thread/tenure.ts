@@ -13,6 +13,7 @@ import { stateStatements } from '../database/state-statements.ts';
 import { type DalgaError, type PlainError, StartupError, toPlainError } from '../errors.ts';
 import { formatTime } from '../job/rfc3339.ts';
 import type { Log } from '../log.ts';
+import type { EventHub } from './events.ts';
 import type { Standing } from './insight.ts';
 import type { Readiness } from './job-service.ts';
 import { refuseWrites } from './jobs.ts';
@@ -46,6 +47,8 @@ export type TenureOptions = {
   readonly startScheduler: StartScheduler;
   /** 0 to 1, for the jitter of backoffs. */
   readonly random?: (() => number) | undefined;
+  /** Where what happens to jobs is told, while this instance owns the table. */
+  readonly events?: EventHub | undefined;
   /** The process cannot go on. */
   readonly onFailed: (error: PlainError, startup: boolean) => void;
 };
@@ -121,6 +124,7 @@ export class Tenure {
       mysqlConnected: this.#mysqlReason === null && this.#state !== 'starting',
       ...this.#counts,
       scheduler: this.#totals.read(),
+      events: this.#options.events?.counts ?? { listeners: 0, dropped: 0 },
     };
   }
 
@@ -134,6 +138,7 @@ export class Tenure {
   /** The clean stop. @param deadline monotonic ms. @returns whether all was settled or listed */
   async close(deadline: number): Promise<boolean> {
     this.#state = 'stopping';
+    this.#options.events?.end();
     this.#abort.abort();
     this.#options.timers.clear(this.#disciplineTimer);
     this.#options.timers.clear(this.#leaseTimer);
@@ -210,6 +215,7 @@ export class Tenure {
         memoryLimit: memoryLimit(config.memoryLimit),
         onFailed: this.#options.onFailed,
         onCounters: this.#totals.begin(),
+        events: this.#options.events,
         onBatch: (requests) => {
           this.#counts.writeBatches++;
           this.#counts.writeRequests += requests;
@@ -234,6 +240,7 @@ export class Tenure {
     this.#options.log.error('another instance has taken the table over: this one stops publishing and waits');
     this.#state = 'starting';
     this.#owner = null;
+    this.#options.events?.end();
     this.#mysqlRefusal = null;
     this.#leaseOver = false;
     this.#running = owner.abandon().then(() => {

@@ -1,6 +1,7 @@
 import type { Config } from '../config.ts';
 import type { PlainError } from '../errors.ts';
 import type { JobRow, SettledJob } from '../job/job.ts';
+import type { EventInterest, LeftOut, RunEvent, RunEventType } from './events.ts';
 import type { Lateness } from './lateness.ts';
 import type { Answer, Question } from './questions.ts';
 
@@ -51,6 +52,8 @@ export type SchedulerCommand =
   | { readonly type: 'load.start' }
   /** Asked of what is in memory; the report `answer` has its number. */
   | { readonly type: 'question'; readonly number: number; readonly question: Question }
+  /** What is to be told of runs from now on; null: nobody listens. */
+  | { readonly type: 'events.wanted'; readonly interest: EventInterest | null }
   /** Hand out nothing more, settle what is in flight until the deadline (monotonic ms), then report `stopped`. */
   | { readonly type: 'scheduler.stop'; readonly deadline: number };
 
@@ -113,6 +116,12 @@ export type SchedulerReport =
   | { readonly type: 'changes.acknowledged'; readonly number: number }
   | { readonly type: 'progress'; readonly progress: Progress }
   | { readonly type: 'answer'; readonly number: number; readonly answer: Answer }
+  /** Of runs, while somebody listens: at a bounded rate. */
+  | {
+      readonly type: 'events';
+      readonly events: readonly RunEvent[];
+      readonly leftOut: readonly LeftOut<RunEventType>[];
+    }
   /** The table is open, and has about so many jobs. */
   | { readonly type: 'load.begun'; readonly jobs: number }
   | { readonly type: 'load.finished'; readonly jobs: number; readonly duration: number }

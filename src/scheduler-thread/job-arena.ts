@@ -14,7 +14,7 @@ const MOST_STEPS = 1000;
  * The jobs in memory, outside the JavaScript heap: a job is a slot, a row over these columns. What is not needed
  * to run the job (its interval's text, say) stays in MySQL.
  */
-const Flag = { enabled: 1, oneOff: 2, settled: 4, extras: 8 } as const;
+const Flag = { enabled: 1, oneOff: 2, settled: 4, extras: 8, payload: 16 } as const;
 
 type LastRoute = {
   readonly bytes: Buffer;
@@ -194,6 +194,11 @@ export class JobArena {
     return body;
   }
 
+  /** The job's own text; null where its messages have a payload of their own, since only that is kept. */
+  name(slot: number): Uint8Array | null {
+    return (this.#flags.get(slot) & Flag.payload) === 0 ? this.body(slot) : null;
+  }
+
   copyBody(slot: number, target: Uint8Array, offset: number): void {
     this.#bytes.copy(this.#body.get(slot) >>> 0, this.#bodyLength.get(slot), target, offset);
   }
@@ -212,6 +217,7 @@ export class JobArena {
       (row.enabled && extras !== 'unknown' ? Flag.enabled : 0) |
         (schedule.kind === 'one_off' ? Flag.oneOff : 0) |
         (extras === null || extras === 'unknown' ? 0 : Flag.extras) |
+        (row.payload === undefined ? 0 : Flag.payload) |
         (settled ? Flag.settled : 0),
     );
     this.#writeRoute(slot, row);

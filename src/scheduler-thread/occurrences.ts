@@ -3,6 +3,7 @@ import { decideByRules, decideTurn, longestWait, type MisfireLimits, type Turn }
 import { Event, type EventCode } from '../protocol/history.ts';
 import { Outcome, type OutcomeCode } from '../protocol/scheduler-publisher.ts';
 import type { Turns } from './catch-up.ts';
+import type { EventNotes } from './event-notes.ts';
 import { FlightState, Flights } from './flights.ts';
 import { History } from './history.ts';
 import { JobArena } from './job-arena.ts';
@@ -58,6 +59,8 @@ export class Occurrences {
   readonly turns: Turns = { earliestClock: Number.POSITIVE_INFINITY, highestTime: 0 };
   /** The highest that the clock said at a turn, Unix ms. */
   latestTurn = 0;
+  /** What is told of runs; null while nobody listens. */
+  events: EventNotes | null = null;
   readonly #random: () => number;
   readonly #misfireLimits: MisfireLimits;
   readonly #turn: Turn = { runs: true, time: 0, behind: 0, skipped: 0, next: 0 };
@@ -118,7 +121,10 @@ export class Occurrences {
     counts.due += turn.behind + turn.skipped + (turn.runs ? 1 : 0);
     counts.superseded += turn.behind;
     counts.skipped += turn.skipped;
-    if (turn.skipped > 0) this.history.note(Event.skipped, arena.id.get(slot), first, 0, now, turn.skipped);
+    if (turn.skipped > 0) {
+      this.history.note(Event.skipped, arena.id.get(slot), first, 0, now, turn.skipped);
+      this.events?.skipped(slot, first, turn.skipped, now);
+    }
     if (each) this.cut += turn.skipped;
     let waiting = -1;
     let covering = -1;
@@ -173,6 +179,8 @@ export class Occurrences {
     }
     counts.superseded++;
     this.#note(Event.superseded, waiting, slot, now);
+    // Where the later run does not stand for it, nobody else tells of it.
+    if (!once) this.events?.skipped(slot, flights.time.get(waiting), 1, now);
     const stood = flights.behind.get(waiting) + this.#notAmong(waiting, first);
     flights.behind.set(waiting, once ? stood + turn.behind + unknown : 0);
     flights.time.set(waiting, turn.time);
@@ -208,6 +216,7 @@ export class Occurrences {
   /** Nothing runs for a flight that waits. */
   #drop(flight: number, slot: number, now: number): void {
     this.#note(Event.skipped, flight, slot, now, 1);
+    this.events?.skipped(slot, this.flights.time.get(flight), 1, now);
     this.#makeVoid(flight, slot);
     this.counts.skipped++;
   }
@@ -314,6 +323,7 @@ export class Occurrences {
       this.#countFailure(route, outcome, monotonic);
     }
     if (slot !== -1) this.#note(EVENT_OF[outcome], flight, slot, now);
+    if (done && slot !== -1) this.events?.published(flight, slot, outcome === Outcome.returned, now);
     if (flights.state.get(flight) === FlightState.void) {
       this.#unlinkFromJob(flight, slot);
       this.#free(flight);

@@ -14,14 +14,17 @@ export type ReturnedMessage = {
   readonly routingKey: string;
   /** The scheduled time, Unix ms. */
   readonly time: number;
-  /** Null when the job has been removed meanwhile. The name is asked for only where it is told. */
-  readonly job: { readonly id: number; readonly name: () => Uint8Array } | null;
+  /**
+   * Null when the job has been removed meanwhile. The name is asked for only where it is told, and null where its
+   * messages have a payload of their own.
+   */
+  readonly job: { readonly id: number; readonly name: () => Uint8Array | null } | null;
 };
 
 export function describeReturned(flight: number, flights: Flights, arena: JobArena): ReturnedMessage {
   const slot = flights.slot.get(flight);
   const { exchange, routingKey } = arena.routes.get(flights.route.get(flight));
-  const job = slot === -1 ? null : { id: arena.id.get(slot), name: () => arena.body(slot) };
+  const job = slot === -1 ? null : { id: arena.id.get(slot), name: () => arena.name(slot) };
   return { exchange, routingKey, time: flights.time.get(flight), job };
 }
 
@@ -46,9 +49,11 @@ export class ReturnLog {
   }
 
   #tell({ exchange, routingKey, time, job }: ReturnedMessage): void {
-    const name = job === null ? null : quote(this.#decoder.decode(job.name()));
+    const bytes = job?.name() ?? null;
+    const name = bytes === null ? null : quote(this.#decoder.decode(bytes));
     const id = job === null ? null : messageId(this.#tag, job.id, time);
-    const what = job === null ? 'a job that was removed' : `job ${name}, message ${id}`;
+    const ofJob = name === null ? '' : `job ${name}, `;
+    const what = job === null ? 'a job that was removed' : `${ofJob}message ${id}`;
     this.#log.warn(
       { exchange, routing_key: routingKey, job: name, message_id: id },
       `returned as unroutable: no queue takes routing key ${quote(routingKey)} from exchange ${quote(exchange)} (${what})`,

@@ -1,6 +1,7 @@
 import type { Clock, Timers } from '../clock.ts';
 import { decodeExceptions } from '../job/exceptions.ts';
 import type { JobRow } from '../job/job.ts';
+import type { EventInterest } from '../protocol/events.ts';
 import type { JobChange, Progress, SchedulerCounters } from '../protocol/main-scheduler.ts';
 import type { Answer, Question } from '../protocol/questions.ts';
 import {
@@ -17,6 +18,7 @@ import { CatchUp } from './catch-up.ts';
 import { Connections } from './connections.ts';
 import { DueBatch } from './due-batch.ts';
 import { DueCount } from './due-count.ts';
+import { EventNotes } from './event-notes.ts';
 import { Intake } from './intake.ts';
 import { LatenessCount } from './lateness-count.ts';
 import { LIMITS, type Limits } from './limits.ts';
@@ -216,6 +218,23 @@ export class Scheduler {
     const { unknown } = arena;
     if (unknown.length > 0) arena.unknown = [];
     return unknown;
+  }
+
+  /** What is to be told of runs from now on; null: nobody listens. */
+  note(interest: EventInterest | null): void {
+    const { clock, tag, misfireAfter } = this.#options;
+    const { arena, flights } = this.#occurrences;
+    if (interest === null) {
+      this.#occurrences.events = null;
+      return;
+    }
+    this.#occurrences.events ??= new EventNotes({ arena, flights, clock, tag, misfireAfter });
+    this.#occurrences.events.want(interest);
+  }
+
+  /** What there is to tell of runs since the last call; null when there is nothing. */
+  takeEvents(): ReturnType<EventNotes['take']> {
+    return this.#occurrences.events?.take() ?? null;
   }
 
   answer(question: Question): Answer | Promise<Answer> {

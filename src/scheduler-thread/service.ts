@@ -18,6 +18,9 @@ import { Scheduler } from './scheduler.ts';
 /** How much of the memory limit a load may take. */
 const LOAD_TOLERANCE = 1.05;
 
+/** How often it tells of runs while somebody listens, ms. */
+const EVENTS_INTERVAL = 100;
+
 /** The table as it is now. */
 export type TableMeasure = { readonly jobs: number; readonly nameBytes: number };
 
@@ -63,6 +66,7 @@ export class SchedulerService {
   readonly #cutLog: CutLog;
   readonly #reportInterval: number;
   #reportTimer: unknown;
+  #eventsTimer: unknown = null;
 
   constructor(options: SchedulerServiceOptions) {
     const { init, port, clock, timers, log } = options;
@@ -136,6 +140,11 @@ export class SchedulerService {
       case 'load.start':
         void this.#load();
         break;
+      case 'events.wanted':
+        this.#scheduler.note(command.interest);
+        this.#options.timers.clear(this.#eventsTimer);
+        if (command.interest !== null) this.#tellEventsAgain();
+        break;
       case 'question':
         void this.#answer(command.number, command.question);
         break;
@@ -152,7 +161,19 @@ export class SchedulerService {
     this.#options.port.send({ type: 'answer', number, answer });
   }
 
+  #tellEvents(): void {
+    const told = this.#scheduler.takeEvents();
+    if (told !== null) this.#options.port.send({ type: 'events', ...told });
+  }
+
+  #tellEventsAgain(): void {
+    this.#tellEvents();
+    this.#eventsTimer = this.#options.timers.set(() => this.#tellEventsAgain(), EVENTS_INTERVAL);
+  }
+
   #report(): void {
+    // Before main learns that a job is over, and deletes it: it may have to ask for its name.
+    this.#tellEvents();
     this.#cutLog.note(this.#scheduler.cut);
     this.#tellUnknown();
     this.#options.port.send({ type: 'progress', progress: this.#scheduler.progress() });
@@ -214,6 +235,7 @@ export class SchedulerService {
   async #stop(deadline: number): Promise<void> {
     const stopped = await this.#scheduler.stop(deadline);
     this.#options.timers.clear(this.#reportTimer);
+    this.#options.timers.clear(this.#eventsTimer);
     this.#options.port.send({ type: 'scheduler.stopped', ...stopped });
     await this.#publishers.close();
     this.#options.port.close();

@@ -63,7 +63,7 @@ function everyStatement(table: string): Statement[] {
   const jobs = jobStatements(table);
   const state = stateStatements(table);
   return [
-    ...[...everyList(table), listStatements(table).rows([1, 2])],
+    ...[...everyList(table), listStatements(table).rows([1, 2]), listStatements(table).jobs([1, 2])],
     ...Object.values(transaction),
     ...[sessionSettings(10_000), sessionSettings(null), processList, killConnection(1)],
     ...[getLock('x', 1), releaseLock('x'), estimateJobs(table)],

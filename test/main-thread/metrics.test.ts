@@ -37,6 +37,7 @@ const OWNER: MetricsData = {
     connections: 17,
     reconnects: 18,
   },
+  events: { listeners: 19, dropped: 21 },
 };
 
 async function expose(data: MetricsData): Promise<Exposition> {
@@ -78,6 +79,8 @@ t.test('what is given is shown', async (t) => {
     'dalga_reconnects_total{server="rabbitmq"}': 18,
     dalga_write_requests_total: 30,
     dalga_write_batches_total: 3,
+    dalga_event_listeners: 19,
+    dalga_events_dropped_total: 21,
   });
   t.ok(
     samples.has('process_start_time_seconds') && samples.has('nodejs_eventloop_lag_seconds'),

@@ -116,6 +116,7 @@ function collect() {
     onLoading: () => {},
     onLoaded: () => {},
     onBroker: (connected) => note(`${connected} connected`),
+    onEvents: () => {},
     onFailed: (error) => note(`failed: ${error.message}`),
   };
   const next = async (beginning: string): Promise<void> => {

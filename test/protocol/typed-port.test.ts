@@ -20,6 +20,7 @@ function setUp(t: { teardown(end: () => void): void }) {
       onLoading: (jobs) => events.push({ loading: jobs }),
       onLoaded: (jobs) => events.push({ jobs }),
       onBroker: (connected, reason) => events.push({ connected, reason }),
+      onEvents: (report) => events.push(report),
       onFailed: (error, startup) => events.push({ error, startup }),
     },
     systemTimers,

@@ -16,6 +16,7 @@ import { collectSchemas, serveDocument } from './openapi.ts';
 import { sendProblem, toRefusal } from './problem.ts';
 import { splitTarget } from './request-target.ts';
 import { addBulkRoutes } from './routes/bulk.ts';
+import { addEventRoutes, type Events } from './routes/events.ts';
 import { addHealthRoutes } from './routes/health.ts';
 import { addInsightRoutes } from './routes/insight.ts';
 import { addJobRoutes } from './routes/jobs.ts';
@@ -32,6 +33,7 @@ export type AppOptions = {
   readonly health: Health;
   readonly metrics: Metrics;
   readonly insight: Insight;
+  readonly events: Events;
   readonly limits: HttpLimits;
   /** Told of unforeseen errors and of connections beyond the limit: requests are not logged. */
   readonly logger?: Pick<Logger, 'error' | 'warn'>;
@@ -45,6 +47,7 @@ export function createApp({
   health,
   metrics,
   insight,
+  events,
   limits,
   logger,
   version,
@@ -137,6 +140,7 @@ export function createApp({
     addManyRoutes(scope, jobs);
     addInsightRoutes(scope, insight, clock);
     await addBulkRoutes(scope, { jobs, clock, lineLimit: bodyLimit });
+    addEventRoutes(scope, events);
     addHealthRoutes(scope, health);
     addMetricsRoute(scope, metrics);
     await serveDocument(scope);

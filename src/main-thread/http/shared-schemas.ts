@@ -24,6 +24,7 @@ export const CODES: Record<ErrorCode, string> = {
   database_unavailable: 'MySQL cannot be used now; nothing was written',
   outcome_unknown: 'the only refusal after which the change may be stored or not',
   stopping: 'Dalga is stopping',
+  too_many_listeners: 'as many listen to the events as may',
   insufficient_memory: 'the job does not fit into the memory limit',
 };
 

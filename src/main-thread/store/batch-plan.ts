@@ -43,6 +43,15 @@ export type BatchInput = {
   readonly isSettled: (id: number, version: number) => boolean;
   /** Refuses (throws) a new job that does not fit. @param added what those before it take, bytes */
   readonly admit?: ((row: JobRow, added: number) => void) | undefined;
+  /** Somebody listens to `events`. */
+  readonly heard?: boolean;
+};
+
+/** What the requests of a batch have made of a job, as it is told to those who listen. */
+export type JobEvent = {
+  readonly type: 'scheduled' | 'changed' | 'cancelled';
+  /** As it is now; of `cancelled` as it was. */
+  readonly row: JobRow;
 };
 
 export type BatchPlan = {
@@ -53,6 +62,8 @@ export type BatchPlan = {
   readonly removals: readonly number[];
   readonly changes: readonly JobChange[];
   readonly nextId: number;
+  /** Empty unless it was asked for. */
+  readonly events: readonly JobEvent[];
 };
 
 /** A key as a Map's key. */
@@ -135,10 +146,11 @@ export function planBatch(requests: readonly WriteRequest[], input: BatchInput):
   return { answers, ...sumUp(entries.values(), input), nextId };
 }
 
-function sumUp(entries: Iterable<Entry>, { isSettled }: BatchInput) {
+function sumUp(entries: Iterable<Entry>, { isSettled, heard = false }: BatchInput) {
   const upserts: { hash: Uint8Array; row: JobRow }[] = [];
   const removals: number[] = [];
   const changes: JobChange[] = [];
+  const events: JobEvent[] = [];
   for (const { named, stored, current } of entries) {
     if (current === stored) continue;
     // A settled one-off that nobody replaced is deleted lazily, with the others.
@@ -151,8 +163,25 @@ function sumUp(entries: Iterable<Entry>, { isSettled }: BatchInput) {
       upserts.push({ hash: named.hash, row: current });
       changes.push({ op: 'upsert', row: current });
     }
+    if (heard) noteEvents(events, stored, current, isSettled);
   }
-  return { upserts, removals, changes };
+  return { upserts, removals, changes, events };
+}
+
+/** A job under a new id is another one. One that had settled was over already. */
+function noteEvents(
+  events: JobEvent[],
+  stored: JobRow | null,
+  current: JobRow | null,
+  isSettled: BatchInput['isSettled'],
+): void {
+  if (current !== null && stored?.id === current.id) {
+    events.push({ type: 'changed', row: current });
+    return;
+  }
+  if (stored !== null && !isSettled(stored.id, stored.version))
+    events.push({ type: 'cancelled', row: stored });
+  if (current !== null) events.push({ type: 'scheduled', row: current });
 }
 
 /** The job that a key names. */

@@ -23,6 +23,8 @@ export type JobLister = {
   page(filter: JobFilter, after: Position | null, limit: number): Promise<ListedRows>;
   /** Those of the ids that are there, in the order of the ids. */
   byIds(ids: readonly number[]): Promise<readonly JobRow[]>;
+  /** The jobs' own names, by their ids: of those that are there. */
+  names(ids: readonly number[]): Promise<ReadonlyMap<number, Uint8Array>>;
   /** About how many jobs there are, by the server's statistics. */
   estimate(): Promise<number>;
   /** The server's version, as it tells it. */
@@ -125,6 +127,15 @@ export function createJobLister(config: MysqlConfig, options: JobListerOptions =
   return {
     page: (filter, after, limit) => pool.run((session) => readPage(session, filter, after, limit)),
     byIds: (ids) => pool.run((session) => readRows(session, ids)),
+    names: (ids) =>
+      pool.run(async (session) => {
+        const names = new Map<number, Uint8Array>();
+        for (let first = 0; first < ids.length; first += IDS_PER_STATEMENT) {
+          const { rows } = await session.run(statements.jobs(ids.slice(first, first + IDS_PER_STATEMENT)));
+          for (const [id, job] of rows) names.set(id as number, job as Buffer);
+        }
+        return names;
+      }),
     estimate: () =>
       pool.run(async (session) => {
         const { rows } = await session.run(estimateJobs(config.table));

@@ -11,6 +11,7 @@ import { hashJobKey, type JobKey, type JobRow } from '../../job/job.ts';
 import type { JobChange } from '../../protocol/main-scheduler.ts';
 import {
   type BatchPlan,
+  type JobEvent,
   keyText,
   type NamedJob,
   nameJob,
@@ -45,6 +46,14 @@ export type CoalescerOptions = {
   readonly admit?: (row: JobRow, added: number) => void;
   /** A transaction has carried out so many requests. */
   readonly onBatch?: (requests: number) => void;
+  /** Told what a committed batch has made of its jobs, while somebody listens. */
+  readonly events?: JobEventSink | undefined;
+};
+
+export type JobEventSink = {
+  /** Whether somebody listens. */
+  readonly heard: boolean;
+  changed(events: readonly JobEvent[]): void;
 };
 
 /** The stored rows of a batch are too many bytes to be written again in one transaction. */
@@ -275,6 +284,7 @@ class Coalescer implements WriteCoalescer {
       nextId: transaction.state.nextId,
       isSettled: (id, version) => this.#settled.has(id, version),
       admit: this.#options.admit,
+      heard: this.#options.events?.heard ?? false,
     });
   }
 
@@ -299,7 +309,7 @@ class Coalescer implements WriteCoalescer {
     return { write: true, stamp, nextId: plan.nextId, value: undefined };
   }
 
-  #apply(batch: readonly Waiting[], { changes, answers }: BatchPlan, stamp: number): void {
+  #apply(batch: readonly Waiting[], { changes, answers, events }: BatchPlan, stamp: number): void {
     const { gate, post } = this.#options;
     let number = 0;
     if (changes.length === 0) {
@@ -315,6 +325,7 @@ class Coalescer implements WriteCoalescer {
     }
     this.#options.onBatch?.(batch.length);
     for (const [index, waiting] of batch.entries()) this.#answer(waiting, answers[index]!, number);
+    if (events.length > 0) this.#options.events?.changed(events);
   }
 
   #answer(waiting: Waiting, answer: WriteAnswer, number: number): void {

@@ -164,6 +164,10 @@ export const LIMITS: HttpLimits = {
 /** What `/metrics` answers. */
 export const METRICS = 'dalga_jobs 1\n';
 
+function notOwner(): never {
+  throw new DalgaError('not_owner', 'another instance owns the table');
+}
+
 /** An app on a real socket, with jobs in memory. */
 export async function serve(t: Test, options: Partial<AppOptions> = {}): Promise<Served> {
   const jobs = new FakeJobs();
@@ -175,13 +179,12 @@ export async function serve(t: Test, options: Partial<AppOptions> = {}): Promise
     clock,
     insight: createInsight({
       ...{ clock, jobs },
-      owner: () => {
-        throw new DalgaError('not_owner', 'another instance owns the table');
-      },
+      owner: notOwner,
       ownerOrNull: () => null,
       standing: () => ({ ...startingData(1000), owner: null }),
       versions: async () => ({ dalga: '1.2.3', node: 'v20', mysql: null, rabbitmq: null }),
     }),
+    events: { check: notOwner, listen: notOwner },
     health: { alive: async () => true, readiness: () => ({ ready: true, reasons: {} }) },
     metrics: { contentType: 'text/plain; version=0.0.4; charset=utf-8', text: async () => METRICS },
     limits: LIMITS,

@@ -75,6 +75,7 @@ t.test('the OpenAPI document', async (t) => {
   t.same(operations.sort(), [
     'DELETE /jobs',
     'DELETE /jobs/{routing_key}/{job}',
+    'GET /events',
     'GET /forecast',
     'GET /healthz',
     'GET /jobs',

@@ -149,3 +149,28 @@ t.test('If-Match is judged of what those before have made of the job', async (t)
     { result: 'refused', error: { code: 'precondition_failed', message: /there is no such job/ } },
   ]);
 });
+
+t.test('what becomes of the jobs is told where somebody listens', async (t) => {
+  const requests = [put('new'), put('old'), { op: 'delete', named: named('gone') }, put('settled')] as const;
+  const rows = stored(rowOf('old', 1), rowOf('gone', 2), rowOf('settled', 3));
+  const isSettled = (id: number) => id === 3;
+  const told = (heard: boolean, requests: readonly WriteRequest[]) =>
+    planBatch(requests, input({ stored: rows, isSettled, heard })).events.map(({ type, row }) => [
+      type,
+      Buffer.from(row.job).toString(),
+    ]);
+  t.same(told(false, requests), []);
+  t.same(told(true, requests), [
+    ['scheduled', 'new'],
+    ['changed', 'old'],
+    ['cancelled', 'gone'],
+    ['scheduled', 'settled'],
+  ]);
+  const again: WriteRequest[] = [{ op: 'delete', named: named('old') }, put('old')];
+  t.same(told(true, again), [
+    ['cancelled', 'old'],
+    ['scheduled', 'old'],
+  ]);
+  t.same(told(true, [{ op: 'delete', named: named('settled') }]), []);
+  t.same(told(true, [put('x'), { op: 'delete', named: named('x') }]), []);
+});
