@@ -63,7 +63,12 @@ export type RabbitmqConfig = {
   readonly password: string;
   readonly vhost: string;
   readonly exchange: string;
+  /** Where messages go that no queue takes; absent: nowhere. */
+  readonly unroutable?: Unroutable;
 };
+
+/** Another exchange, with the message's own routing key, or a queue. */
+export type Unroutable = { readonly kind: 'exchange' | 'queue'; readonly name: string };
 
 /** Everything that is wrong with the settings, at once. Never holds the value of a secret. */
 export class ConfigError extends Error {
@@ -119,6 +124,7 @@ export function loadConfig({ env, args, readFile = readText }: ConfigSources): L
   const errors = [...flags.errors, ...fromFlags.errors, ...fromEnvironment.errors];
   const warnings = unknownVariables(env);
   if ('errors' in values) throw new ConfigError([...errors, ...values.errors], warnings);
+  errors.push(...contradictions(values));
   if (errors.length > 0) throw new ConfigError(errors, warnings);
   const { action, argument } = flags;
   return {
@@ -161,6 +167,7 @@ function toConfig(values: Values): Config {
       password: values.DALGA_RABBITMQ_PASSWORD,
       vhost: values.DALGA_RABBITMQ_VHOST,
       exchange: values.DALGA_RABBITMQ_EXCHANGE,
+      ...unroutableOf(values),
     }),
     createTableAtStart: values.DALGA_CREATE_TABLE_AT_START,
     debug: values.DALGA_DEBUG,
@@ -173,6 +180,26 @@ function toConfig(values: Values): Config {
     publisherThreads: values.DALGA_PUBLISHER_THREADS,
     memoryLimit: values.DALGA_MEMORY_LIMIT,
   });
+}
+
+function unroutableOf(values: Values): Pick<RabbitmqConfig, 'unroutable'> {
+  const { DALGA_UNROUTABLE_EXCHANGE: exchange, DALGA_UNROUTABLE_QUEUE: queue } = values;
+  if (exchange !== '') return { unroutable: Object.freeze({ kind: 'exchange', name: exchange }) };
+  if (queue !== '') return { unroutable: Object.freeze({ kind: 'queue', name: queue }) };
+  return {};
+}
+
+/** What is wrong with settings that are right each by itself. */
+function contradictions(values: Values): string[] {
+  const { DALGA_UNROUTABLE_EXCHANGE: exchange, DALGA_UNROUTABLE_QUEUE: queue } = values;
+  const name = nameOf('DALGA_UNROUTABLE_EXCHANGE');
+  if (exchange !== '' && queue !== '') {
+    return [`${name} and ${nameOf('DALGA_UNROUTABLE_QUEUE')} exclude each other: set one of them`];
+  }
+  if (exchange !== '' && exchange === values.DALGA_RABBITMQ_EXCHANGE) {
+    return [`${name} must be another exchange than ${nameOf('DALGA_RABBITMQ_EXCHANGE')}`];
+  }
+  return [];
 }
 
 /** The configuration as it may be logged. */

@@ -98,6 +98,8 @@ const accepted: [variable: string, text: string, path: string, value: unknown][]
   ['DALGA_RABBITMQ_PASSWORD', 'pw', 'rabbitmq.password', 'pw'],
   ['DALGA_RABBITMQ_VHOST', 'jobs', 'rabbitmq.vhost', 'jobs'],
   ['DALGA_RABBITMQ_EXCHANGE', 'é'.repeat(127), 'rabbitmq.exchange', 'é'.repeat(127)],
+  ['DALGA_UNROUTABLE_EXCHANGE', 'lost', 'rabbitmq.unroutable.name', 'lost'],
+  ['DALGA_UNROUTABLE_QUEUE', 'lost', 'rabbitmq.unroutable.kind', 'queue'],
   ['DALGA_CREATE_TABLE_AT_START', 'true', 'createTableAtStart', true],
   ['DALGA_DEBUG', 'true', 'debug', true],
   ['DALGA_DEBUG', 'false', 'debug', false],
@@ -303,6 +305,19 @@ t.test('unknown variables are told, what Kubernetes adds is not', async (t) => {
   } catch (error) {
     t.match(error, { warnings: [/did you mean DALGA_LEASE\?$/] }, 'warnings are not lost in errors');
   }
+});
+
+t.test('where unroutable messages go is one place, and another one', async (t) => {
+  const both = { DALGA_UNROUTABLE_EXCHANGE: 'a', DALGA_UNROUTABLE_QUEUE: 'b' };
+  t.match(errorsOf(both), [
+    'DALGA_UNROUTABLE_EXCHANGE (-unroutable-exchange) and DALGA_UNROUTABLE_QUEUE (-unroutable-queue) exclude each other: set one of them',
+  ]);
+  const same = { DALGA_RABBITMQ_EXCHANGE: 'a', DALGA_UNROUTABLE_EXCHANGE: 'a' };
+  t.match(errorsOf(same), [/must be another exchange than DALGA_RABBITMQ_EXCHANGE/]);
+  t.strictSame(load({ DALGA_UNROUTABLE_QUEUE: 'b' }).config.rabbitmq.unroutable, {
+    kind: 'queue',
+    name: 'b',
+  });
 });
 
 t.test('help and version work whatever else is wrong', async (t) => {

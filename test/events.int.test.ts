@@ -47,7 +47,7 @@ t.test('what happens to jobs', async (t) => {
 
   await send(service, 'PUT', '/jobs/no-such-queue/5678', { interval: 3600, immediate: true, payload: '{}' });
   t.match(await all.next('returned'), {
-    data: { job: '5678', routing_key: 'no-such-queue', exchange: '', message_id: String },
+    data: { job: '5678', routing_key: 'no-such-queue', exchange: '', rerouted: false, message_id: String },
   });
   await send(service, 'PUT', `/jobs/${queue}/once`, { one_off: true, immediate: true, payload: '{}' });
   t.match(await all.next('published', { job: 'once' }), { data: { late_ms: Number } });

@@ -130,6 +130,23 @@ export const settings = {
     description:
       "Exchange to publish to; empty for the default exchange, where the routing key is the queue's name",
   },
+  DALGA_UNROUTABLE_EXCHANGE: {
+    type: 'text',
+    pattern: '^[^\\0]*$',
+    rule: 'a name of at most 255 bytes',
+    maxBytes: 255,
+    default: '',
+    description:
+      'Exchange that gets messages which no queue takes; empty for none: they are logged and counted',
+  },
+  DALGA_UNROUTABLE_QUEUE: {
+    type: 'text',
+    pattern: '^[^\\0]*$',
+    rule: 'a name of at most 255 bytes',
+    maxBytes: 255,
+    default: '',
+    description: 'Queue that gets them instead; only one of the two can be set',
+  },
   DALGA_CREATE_TABLE_AT_START: {
     type: 'boolean',
     default: 'false',

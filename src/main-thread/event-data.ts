@@ -30,7 +30,7 @@ function stateOf(row: JobRow, now: number): object {
 
 /** What a run is told as, in the words of a job's history. @param job null where nobody knows its name any more */
 export function describeRun(event: RunEvent, job: Uint8Array | null): object {
-  const { type, at, routingKey, exchange, messageId, scheduledAt, sentAt, count } = event;
+  const { type, at, routingKey, exchange, rerouted, messageId, scheduledAt, sentAt, count } = event;
   const told = {
     type,
     at: formatExact(at),
@@ -43,7 +43,7 @@ export function describeRun(event: RunEvent, job: Uint8Array | null): object {
   return {
     ...told,
     ...(type === 'misfired' ? { outcome: 'caught_up' } : {}),
-    ...(type === 'returned' ? { exchange } : {}),
+    ...(type === 'returned' ? { exchange, rerouted } : {}),
     message_id: messageId,
     sent_at: formatExact(sentAt),
     late_ms: Math.max(0, Math.round(sentAt - scheduledAt)),

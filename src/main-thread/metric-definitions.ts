@@ -116,6 +116,11 @@ export const DEFINITIONS: readonly MetricDefinition[] = [
     'Messages whose confirm was lost with a connection or a thread; they are tried again',
     ({ scheduler }) => scheduler.lost,
   ),
+  counter(
+    'messages_rerouted',
+    'Messages that no queue takes, and that went to DALGA_UNROUTABLE_EXCHANGE or DALGA_UNROUTABLE_QUEUE',
+    ({ scheduler }) => scheduler.rerouted,
+  ),
   {
     ...gauge(
       'connections',

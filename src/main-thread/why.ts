@@ -56,6 +56,8 @@ function tellOf({ event, time, sentAt, at, count }: HistoryEntry): string {
       return `Its ${run} was published${late}${missed}.`;
     case Event.returned:
       return `Its ${run} was published${late}${missed}, and RabbitMQ gave it back: no queue takes its routing key.`;
+    case Event.rerouted:
+      return `Its ${run} was published${late}${missed}, and RabbitMQ gave it back, since no queue takes its routing key: it went to where unroutable messages go.`;
     case Event.nacked:
       return `RabbitMQ refused its ${run} at ${formatExact(at)}: it is tried again.`;
     case Event.lost:
@@ -84,4 +86,5 @@ export const EVENT_NAMES = [
   'superseded',
   'skipped',
   'cancelled',
+  'rerouted',
 ] as const;

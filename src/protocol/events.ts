@@ -27,6 +27,8 @@ export type RunEvent = {
   readonly scheduledAt: number;
   /** When it was handed to a publisher, Unix ms; 0 when it never was. */
   readonly sentAt: number;
+  /** Of `returned`: the exchange or queue for unroutable messages has taken it. */
+  readonly rerouted: boolean;
   /** How many earlier times it stands for; of `misfired` how many were missed. */
   readonly count: number;
 };

@@ -11,6 +11,8 @@ export const Event = {
   /** Missed, and dropped by the job's rule. */
   skipped: 7,
   cancelled: 8,
+  /** Returned, and the exchange or queue for unroutable messages has taken it. */
+  rerouted: 9,
 } as const;
 export type EventCode = (typeof Event)[keyof typeof Event];
 

@@ -90,6 +90,8 @@ export type SchedulerCounters = {
   readonly dispatched: number;
   readonly confirmed: number;
   readonly returned: number;
+  /** Messages that were returned, and that the exchange or queue for unroutable ones has taken. */
+  readonly rerouted: number;
   readonly nacked: number;
   readonly lost: number;
   readonly superseded: number;

@@ -60,6 +60,8 @@ export const Outcome = {
   lost: 4,
   /** Never written: there was no connection or no channel for its exchange, or the batch came past its time. */
   unsent: 5,
+  /** Confirmed and given back, and the exchange or queue for unroutable messages has taken it. */
+  rerouted: 6,
 } as const;
 export type OutcomeCode = (typeof Outcome)[keyof typeof Outcome];
 

@@ -69,6 +69,16 @@ export class Broker {
     this.#trustedUntil = Math.max(this.#trustedUntil, until);
   }
 
+  /** Monotonic ms: that of the batch that came last. */
+  get trustedUntil(): number {
+    return this.#trustedUntil;
+  }
+
+  /** Whether there is a connection, and yet nothing can be published to the exchange over it. */
+  refuses(exchange: string): boolean {
+    return this.#connection !== null && (this.#link(exchange)?.isUnusable ?? true);
+  }
+
   /** Whether messages of this job close channels, or may: those are to go by `quarantine`. */
   isSuspect(id: number): boolean {
     return this.#suspicions.has(id);
@@ -120,7 +130,9 @@ export class Broker {
     this.#suspicions.forgetSuspects();
     for (const link of this.#links.values()) link.connected();
     // The usual exchange is looked at, and its channel opened, before the first message needs it.
-    void this.#link(this.#options.config.exchange)?.channel();
+    const { exchange, unroutable } = this.#options.config;
+    void this.#link(exchange)?.channel();
+    if (unroutable?.kind === 'exchange') void this.#link(unroutable.name)?.channel();
     this.#changed(null, false);
     this.#wake();
   }

@@ -3,11 +3,21 @@ import { within } from './deadline.ts';
 
 /** How long the broker may take to answer one method, ms. */
 export const METHOD_DEADLINE = 5000;
+const RESOURCE_LOCKED = 405;
 
 /** Rejects with amqplib's error, its `code` 404, when there is no such exchange. Not for the default one, "". */
 export function checkExchange(connection: ChannelModel, exchange: string): Promise<void> {
   return onThrowAwayChannel(connection, async (channel) => {
     await channel.checkExchange(exchange);
+  });
+}
+
+/** The same of a queue. One that is exclusive to another connection is there, too. */
+export function checkQueue(connection: ChannelModel, queue: string): Promise<void> {
+  return onThrowAwayChannel(connection, async (channel) => {
+    await channel.checkQueue(queue).catch((error: { code?: unknown }) => {
+      if (error.code !== RESOURCE_LOCKED) throw error;
+    });
   });
 }
 

@@ -60,6 +60,11 @@ export class ExchangeLink {
     return this.#channel.idle ? this.#channel.usedAt : null;
   }
 
+  /** The broker has refused it, and no probe has passed since. */
+  get isUnusable(): boolean {
+    return this.#fault !== null;
+  }
+
   /** The exchange's channel, or null when it is unusable or there is no connection. */
   channel(): Promise<PublishChannel | null> | PublishChannel | null {
     if (this.#channel !== null) return this.#channel;

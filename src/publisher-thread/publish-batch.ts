@@ -1,6 +1,6 @@
 import { monotonicNow } from '../clock.ts';
 import type { PublishAnswer, PublishBatch } from '../protocol/scheduler-publisher.ts';
-import { BatchRun } from './batch-run.ts';
+import { BatchRun, type Sending, type TakeReturned } from './batch-run.ts';
 import type { Broker } from './broker.ts';
 import type { LateOutcomes } from './late-outcomes.ts';
 
@@ -15,12 +15,14 @@ export type Publishing = {
   readonly broker: Broker;
   readonly threadId: number;
   readonly late: LateOutcomes;
+  /** Where messages go that no queue takes; null for nowhere. */
+  readonly takeReturned: TakeReturned | null;
 };
 
 /** Publishes a batch, and answers with what became of each message so far. Never rejects. */
 export async function publishBatch(batch: PublishBatch, publishing: Publishing): Promise<PublishAnswer> {
-  const { broker, threadId, late } = publishing;
-  const run = new BatchRun(batch, late);
+  const { broker, threadId, late, takeReturned } = publishing;
+  const run = new BatchRun(batch, late, takeReturned);
   broker.trust(batch.trustedUntil);
   await Promise.all(
     byExchange(batch).map(([exchange, positions]) => write(run, exchange, positions, broker)),
@@ -42,28 +44,34 @@ function byExchange({ routes, routeOf }: PublishBatch): (readonly [string, Uint3
   });
 }
 
-/** Writes messages in turns, until all are written, the batch's time is over, or there is no channel for them. */
-async function write(
-  run: BatchRun,
+/**
+ * Writes messages in turns, until all are written, the batch's time is over, or there is no channel for them.
+ *
+ * @param positions null for all
+ * @returns how many of them were written
+ */
+export async function write(
+  run: Sending,
   exchange: string,
   positions: Uint32Array | null,
   broker: Broker,
-): Promise<void> {
+): Promise<number> {
   const { ids, trustedUntil } = run.batch;
   const count = positions?.length ?? run.batch.count;
   let next = 0;
   while (next < count) {
     const deadline = Math.min(monotonicNow() + TURN_DEADLINE, trustedUntil);
     const channel = await broker.channel(exchange, deadline);
-    if (channel === null || !(await channel.turn(deadline))) return;
+    if (channel === null || !(await channel.turn(deadline))) return next;
     const end = Math.min(next + TURN_LENGTH, count);
     for (let room = true; room && next < end; next++) {
       const position = positions === null ? next : positions[next]!;
       const now = monotonicNow();
-      if (now > trustedUntil) return;
+      if (now > trustedUntil) return next;
       run.write(position, now);
       if (broker.isSuspect(ids[position]!)) broker.quarantine(exchange, { run, position });
       else room = channel.publish(run, position, now);
     }
   }
+  return count;
 }

@@ -2,13 +2,13 @@ import { type ConfirmChannel, IllegalOperationError, type Message } from 'amqpli
 import { monotonicNow } from '../clock.ts';
 import { parseMessageId } from '../protocol/message-id.ts';
 import { Outcome } from '../protocol/scheduler-publisher.ts';
-import type { BatchRun } from './batch-run.ts';
+import type { Sending } from './batch-run.ts';
 import { ConfirmWindow } from './confirm-window.ts';
 import { within } from './deadline.ts';
 import { propertiesOf } from './message.ts';
 
 /** A message that was written: its batch and its position there. */
-export type Written = { readonly run: BatchRun; readonly position: number };
+export type Written = { readonly run: Sending; readonly position: number };
 
 /** Why a channel closed: `error` is the broker's reason (with its `code`), null when the connection went. */
 export type ChannelEnd = { readonly error: Error | null; readonly unconfirmed: readonly Written[] };
@@ -19,7 +19,7 @@ export type ChannelEnd = { readonly error: Error | null; readonly unconfirmed: r
  */
 export class PublishChannel {
   readonly #channel: ConfirmChannel;
-  readonly #window = new ConfirmWindow<BatchRun>();
+  readonly #window = new ConfirmWindow<Sending>();
   readonly #waiting: ((turn: boolean) => void)[] = [];
   readonly #ended: Promise<ChannelEnd>;
   #end!: (end: ChannelEnd) => void;
@@ -90,7 +90,7 @@ export class PublishChannel {
   }
 
   /** Writes one message in the caller's turn; `now` is monotonic, ms. Returns false when the turn is over. */
-  publish(run: BatchRun, position: number, now: number): boolean {
+  publish(run: Sending, position: number, now: number): boolean {
     const { batch } = run;
     const route = batch.routes[batch.routeOf[position]!]!;
     this.usedAt = now;

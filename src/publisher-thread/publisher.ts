@@ -8,6 +8,7 @@ import type {
 import { Broker } from './broker.ts';
 import { LateOutcomes } from './late-outcomes.ts';
 import { publishBatch } from './publish-batch.ts';
+import { Rerouting } from './rerouting.ts';
 
 export type Publisher = {
   /** Never rejects. Up to 16 at a time; they interleave. */
@@ -24,8 +25,10 @@ export function startPublisher(
 ): Publisher {
   const late = new LateOutcomes(threadId, report);
   const broker = new Broker({ config: rabbitmq, name: `dalga@${hostname()}/${threadId}`, threadId, report });
+  const rerouting = rabbitmq.unroutable === undefined ? null : new Rerouting(rabbitmq.unroutable, broker);
+  const takeReturned = rerouting === null ? null : rerouting.take;
   return {
-    publish: (batch) => publishBatch(batch, { broker, threadId, late }),
+    publish: (batch) => publishBatch(batch, { broker, threadId, late, takeReturned }),
     async close() {
       await broker.close();
       late.flush();

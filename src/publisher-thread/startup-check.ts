@@ -3,10 +3,10 @@ import type { RabbitmqConfig } from '../config.ts';
 import { StartupError } from '../errors.ts';
 import { closeConnection, openConnection } from './connect.ts';
 import { explainConnectionError, textOf } from './connection-error.ts';
-import { checkExchange, isRefusal } from './exchange-check.ts';
+import { checkExchange, checkQueue, isRefusal } from './exchange-check.ts';
 
 /**
- * Connects once, looks for the configured exchange, and disconnects. Resolves with the broker's version.
+ * Connects once, looks for the configured exchange and that (or the queue) for unroutable messages, and disconnects. Resolves with the broker's version.
  *
  * @throws StartupError naming the setting; `transient` when the server cannot be reached and may come later.
  */
@@ -16,12 +16,30 @@ export async function checkBroker(config: RabbitmqConfig): Promise<{ version: st
     connection = await openConnection(config, 'dalga start-up check');
     connection.on('error', () => {});
     if (config.exchange !== '') await checkExchange(connection, config.exchange);
+    await checkUnroutable(connection, config);
     return { version: connection.connection.serverProperties.version };
   } catch (error) {
+    if (error instanceof StartupError) throw error;
     const { reason, fatal } = explainConnectionError(error, config);
     throw new StartupError(reason, { transient: !fatal, cause: error });
   } finally {
     if (connection !== undefined) await closeConnection(connection);
+  }
+}
+
+async function checkUnroutable(connection: ChannelModel, config: RabbitmqConfig): Promise<void> {
+  const { host, port, vhost, unroutable } = config;
+  if (unroutable === undefined) return;
+  const { kind, name } = unroutable;
+  try {
+    await (kind === 'exchange' ? checkExchange : checkQueue)(connection, name);
+  } catch (error) {
+    if ((error as { code?: unknown }).code !== 404) throw error;
+    throw new StartupError(
+      `RabbitMQ at ${host}:${port} has no ${kind} ${JSON.stringify(name)} in its vhost ${JSON.stringify(vhost)} ` +
+        `for messages that no queue takes: declare it, or set DALGA_UNROUTABLE_${kind.toUpperCase()}`,
+      { cause: error },
+    );
   }
 }
 

@@ -3,6 +3,7 @@ import { countMissed } from '../job/misfire.ts';
 import { EventSample } from '../protocol/event-sample.ts';
 import type { EventInterest, LeftOut, RunEvent, RunEventType } from '../protocol/events.ts';
 import { messageId } from '../protocol/message-id.ts';
+import { Outcome, type OutcomeCode } from '../protocol/scheduler-publisher.ts';
 import type { Flights } from './flights.ts';
 import type { JobArena } from './job-arena.ts';
 import type { RouteState } from './routes.ts';
@@ -35,8 +36,8 @@ export class EventNotes {
     );
   }
 
-  /** RabbitMQ has taken the message of a flight. @param returned no queue took it */
-  published(flight: number, slot: number, returned: boolean, at: number): void {
+  /** RabbitMQ has taken the message of a flight, for a queue or not. @param at Unix ms */
+  published(flight: number, slot: number, outcome: OutcomeCode, at: number): void {
     const { arena, flights, tag } = this.#options;
     const route = arena.routes.get(flights.route.get(flight));
     const scheduledAt = flights.time.get(flight);
@@ -48,16 +49,20 @@ export class EventNotes {
     };
     if (this.#wanted.has('misfired')) {
       const missed = this.#missedBy(slot, scheduledAt, behind, sentAt);
-      if (missed > 0) this.#note('misfired', slot, route, { ...run, count: missed });
+      if (missed > 0) this.#note('misfired', slot, route, { ...run, count: missed, rerouted: false });
     }
-    this.#note(returned ? 'returned' : 'published', slot, route, { ...run, count: behind });
+    const type = outcome === Outcome.confirmed ? 'published' : 'returned';
+    const rerouted = outcome === Outcome.rerouted;
+    this.#note(type, slot, route, { ...run, count: behind, rerouted });
   }
 
   /** Nothing runs for so many times of a job, of which the first is told. Unix ms. */
   skipped(slot: number, scheduledAt: number, count: number, at: number): void {
     const { arena } = this.#options;
     const route = arena.routes.get(arena.route.get(slot));
-    this.#note('misfired', slot, route, { at, scheduledAt, sentAt: 0, messageId: null, count });
+    this.#note('misfired', slot, route, {
+      ...{ at, scheduledAt, sentAt: 0, messageId: null, count, rerouted: false },
+    });
   }
 
   /** What there is to tell since the last call; null when there is nothing. */
@@ -84,7 +89,7 @@ export class EventNotes {
     type: RunEventType,
     slot: number,
     { exchange, routingKey }: RouteState,
-    run: Pick<RunEvent, 'at' | 'scheduledAt' | 'sentAt' | 'messageId' | 'count'>,
+    run: Omit<RunEvent, 'type' | 'id' | 'job' | 'routingKey' | 'exchange'>,
   ): void {
     const { arena, clock } = this.#options;
     const wanted = this.#wanted.get(type);

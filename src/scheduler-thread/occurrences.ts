@@ -19,7 +19,13 @@ const EVENT_OF: Readonly<Record<OutcomeCode, EventCode>> = {
   [Outcome.nacked]: Event.nacked,
   [Outcome.lost]: Event.lost,
   [Outcome.unsent]: Event.unsent,
+  [Outcome.rerouted]: Event.rerouted,
 };
+
+/** Whether the broker has taken the message, for a queue or not. */
+export function isTaken(outcome: OutcomeCode): boolean {
+  return outcome === Outcome.confirmed || outcome === Outcome.returned || outcome === Outcome.rerouted;
+}
 
 /** Void flights in a route's list from which on it is swept, when they are the greater part. */
 const SWEEP_AFTER = 64;
@@ -40,6 +46,7 @@ export class Occurrences {
     dispatched: 0,
     confirmed: 0,
     returned: 0,
+    rerouted: 0,
     nacked: 0,
     lost: 0,
     superseded: 0,
@@ -315,7 +322,7 @@ export class Occurrences {
     const route = this.arena.routes.get(flights.route.get(flight));
     route.unconfirmed--;
     this.unconfirmed--;
-    const done = outcome === Outcome.confirmed || outcome === Outcome.returned;
+    const done = isTaken(outcome);
     if (done) {
       noteConfirmed(route, monotonic);
       if (slot !== -1) this.#noteRun(slot, flights.time.get(flight), now);
@@ -323,7 +330,8 @@ export class Occurrences {
       this.#countFailure(route, outcome, monotonic);
     }
     if (slot !== -1) this.#note(EVENT_OF[outcome], flight, slot, now);
-    if (done && slot !== -1) this.events?.published(flight, slot, outcome === Outcome.returned, now);
+    if (done && slot !== -1) this.events?.published(flight, slot, outcome, now);
+    if (outcome === Outcome.rerouted) counts.rerouted++;
     if (flights.state.get(flight) === FlightState.void) {
       this.#unlinkFromJob(flight, slot);
       this.#free(flight);

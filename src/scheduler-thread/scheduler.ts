@@ -22,7 +22,7 @@ import { EventNotes } from './event-notes.ts';
 import { Intake } from './intake.ts';
 import { LatenessCount } from './lateness-count.ts';
 import { LIMITS, type Limits } from './limits.ts';
-import { Occurrences } from './occurrences.ts';
+import { isTaken, Occurrences } from './occurrences.ts';
 import { ProgressReport } from './progress-report.ts';
 import { describeReturned, type ReturnedMessage } from './return-log.ts';
 import { noteRefusal, type RouteState } from './routes.ts';
@@ -370,7 +370,7 @@ export class Scheduler {
     const monotonic = clock.monotonic();
     const { flights, arena } = this.#occurrences;
     if (outcome === Outcome.returned) this.#options.onReturned(describeReturned(flight, flights, arena));
-    const taken = outcome === Outcome.confirmed || outcome === Outcome.returned;
+    const taken = isTaken(outcome);
     if (taken || outcome === Outcome.nacked) {
       const route = arena.routes.get(flights.route.get(flight));
       if (noteRefusal(route, taken, monotonic)) this.#options.onRefused(route);

@@ -82,7 +82,7 @@ function change(type: JobEvent['type'], name: string, key = 'check_feed'): JobEv
 function run(type: RunEvent['type'], changes: Partial<RunEvent> = {}): RunEvent {
   return {
     ...{ type, at: NOW + 9, id: 1, job: new TextEncoder().encode('1234'), routingKey: 'check_feed' },
-    ...{ exchange: '', messageId: 'k3x9.1.a', scheduledAt: NOW, sentAt: NOW + 3, count: 0 },
+    ...{ exchange: '', messageId: 'k3x9.1.a', scheduledAt: NOW, sentAt: NOW + 3, count: 0, rerouted: false },
     ...changes,
   };
 }
@@ -99,7 +99,15 @@ t.test('each event is told in the format of server-sent events', async (t) => {
   );
   sink.read();
   const skipped = run('misfired', { messageId: null, sentAt: 0, count: 4 });
-  hub.ran([run('published'), run('returned', { exchange: 'x' }), run('misfired', { count: 2 }), skipped], []);
+  hub.ran(
+    [
+      run('published'),
+      run('returned', { exchange: 'x', rerouted: true }),
+      run('misfired', { count: 2 }),
+      skipped,
+    ],
+    [],
+  );
   await settleMicrotasks();
   const known = { at: '2027-01-15T08:00:00.009Z', job: '1234', routing_key: 'check_feed' };
   const sent = { message_id: 'k3x9.1.a', sent_at: '2027-01-15T08:00:00.003Z', late_ms: 3 };
@@ -108,7 +116,7 @@ t.test('each event is told in the format of server-sent events', async (t) => {
     sink.read().map(({ data }) => data),
     [
       { type: 'published', ...known, scheduled_at, count: 0, ...sent },
-      { type: 'returned', ...known, scheduled_at, count: 0, exchange: 'x', ...sent },
+      { type: 'returned', ...known, scheduled_at, count: 0, exchange: 'x', rerouted: true, ...sent },
       { type: 'misfired', ...known, scheduled_at, count: 2, outcome: 'caught_up', ...sent },
       { type: 'misfired', ...known, scheduled_at, count: 4, outcome: 'skipped' },
     ],

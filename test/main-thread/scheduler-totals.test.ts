@@ -35,6 +35,7 @@ t.test('a scheduler that starts anew lets no counter fall', async (t) => {
     due: 20,
     confirmed: 10,
     returned: 1,
+    rerouted: 1,
     superseded: 2,
     skipped: 0,
     cancelled: 3,

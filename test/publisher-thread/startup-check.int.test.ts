@@ -44,15 +44,32 @@ async function otherServer(
 t.test('a broker that is as configured', async (t) => {
   const { version } = await checkBroker(configOf(rabbit, { exchange: 'amq.topic' }));
   t.match(version, /^\d+\.\d+\.\d+/);
+  const connection = await rabbit.connect();
+  t.teardown(() => connection.close());
+  const channel = await connection.createChannel();
+  const { queue } = await channel.assertQueue('', { exclusive: true });
+  await checkBroker(configOf(rabbit, { unroutable: { kind: 'queue', name: queue } }));
+  await checkBroker(configOf(rabbit, { unroutable: { kind: 'exchange', name: 'amq.topic' } }));
 });
 
 t.test('what is wrong is said in one line that names the setting', async (t) => {
   const place = `${rabbit.host}:${rabbit.port}`;
-  const cases: [Partial<RabbitmqConfig>, boolean, RegExp[]][] = [
+  const cases: [Partial<RabbitmqConfig>, boolean, readonly RegExp[]][] = [
     [{ password: 'hush-hush' }, false, [/refuses the login of "/, /DALGA_RABBITMQ_PASSWORD/]],
     [{ user: 'nobody' }, false, [/login of "nobody"/, /DALGA_RABBITMQ_USER/]],
     [{ vhost: 'no%2fwhere' }, false, [/vhost "no%2fwhere"/, /DALGA_RABBITMQ_VHOST/]],
     [{ exchange: 'absent' }, false, [/no exchange "absent"/, /DALGA_RABBITMQ_EXCHANGE/]],
+    [
+      { unroutable: { kind: 'exchange', name: 'gone' } },
+      ...([
+        false,
+        [/no exchange "gone" in its vhost "\/" for messages/, /DALGA_UNROUTABLE_EXCHANGE/],
+      ] as const),
+    ],
+    [
+      { unroutable: { kind: 'queue', name: 'gone' } },
+      ...([false, [/no queue "gone" in its vhost "\/" for messages/, /DALGA_UNROUTABLE_QUEUE/]] as const),
+    ],
   ];
   for (const [changes, transient, patterns] of cases) {
     const { message, transient: told } = await refusal(changes);

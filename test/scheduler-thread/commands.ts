@@ -52,6 +52,7 @@ const ended = fc.constantFrom<OutcomeCode>(
   Outcome.confirmed,
   Outcome.confirmed,
   Outcome.returned,
+  Outcome.rerouted,
   Outcome.nacked,
   Outcome.lost,
   Outcome.unsent,

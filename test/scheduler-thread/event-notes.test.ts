@@ -48,9 +48,14 @@ t.test('what is published and returned', async (t) => {
   behaviour.answer = Outcome.returned;
   scheduler.apply(2, [upsert(oneOffRow(3, NOW + 2000))]);
   await time.advance(1000);
-  t.match(scheduler.takeEvents(), { events: [{ type: 'returned', id: 3 }] });
+  t.match(scheduler.takeEvents(), { events: [{ type: 'returned', id: 3, rerouted: false }] });
+  behaviour.answer = Outcome.rerouted;
+  scheduler.apply(3, [upsert(oneOffRow(5, NOW + 3000))]);
+  await time.advance(1000);
+  t.match(scheduler.takeEvents(), { events: [{ type: 'returned', id: 5, rerouted: true }] });
+  t.match(scheduler.progress().counters, { due: 4, confirmed: 2, returned: 2, rerouted: 1 });
   behaviour.answer = Outcome.nacked;
-  scheduler.apply(3, [upsert(oneOffRow(4, NOW + 3000))]);
+  scheduler.apply(4, [upsert(oneOffRow(4, NOW + 4000))]);
   await time.advance(1000);
   t.equal(scheduler.takeEvents(), null, 'what is tried again is not told yet');
 });

@@ -8,6 +8,7 @@ import {
   type PublishAnswer,
   type PublishBatch,
 } from '../../src/protocol/scheduler-publisher.ts';
+import { isTaken } from '../../src/scheduler-thread/occurrences.ts';
 import { Scheduler } from '../../src/scheduler-thread/scheduler.ts';
 import { ManualTime, settleMicrotasks } from '../helpers/manual-time.ts';
 import type { Command } from './commands.ts';
@@ -270,7 +271,7 @@ export class ModelStage {
   #end(message: Message, outcome: OutcomeCode): void {
     if (message.ended) return;
     message.ended = true;
-    const confirmed = outcome === Outcome.confirmed || outcome === Outcome.returned;
+    const confirmed = isTaken(outcome);
     this.#count(confirmed ? 'confirmed' : 'failed');
     const { id, time } = message;
     if (!this.#model.owes(id, time)) this.#count('an outcome of what is not owed any more');

@@ -138,7 +138,10 @@ export class PublisherThread {
             verdict === 'nacked'
               ? Outcome.nacked
               : verdict === 'returned'
-                ? Outcome.returned
+                ? // By turns there is an alternate that takes it.
+                  out.position % 2 === 0
+                  ? Outcome.returned
+                  : Outcome.rerouted
                 : Outcome.confirmed;
           this.#in(0, () => this.#settle(out.run, out.position, code));
         }),

@@ -1,9 +1,11 @@
 import {
   Outcome,
+  type OutcomeCode,
   type PublishAnswer,
   type PublishBatch,
   type PublisherReport,
 } from '../../src/protocol/scheduler-publisher.ts';
+import { isTaken } from '../../src/scheduler-thread/occurrences.ts';
 import type { Publishers } from '../../src/scheduler-thread/service.ts';
 import type { Attempt } from '../oracle/oracle.ts';
 import type { BrokerServer } from './broker.ts';
@@ -115,7 +117,7 @@ export class SimulatedPublishers implements Publishers {
   note(attempt: Attempt | null | undefined, outcome: number): void {
     if (!attempt || outcome === Outcome.pending) return;
     const at = EPOCH + this.options.scope.world.now;
-    if (outcome === Outcome.confirmed || outcome === Outcome.returned) attempt.confirmedAt = at;
+    if (isTaken(outcome as OutcomeCode)) attempt.confirmedAt = at;
     else attempt.failed ??= { at, clock: this.options.now() };
   }
 

@@ -27,6 +27,10 @@ const data = {
     next_run: { type: ['string', 'null'], format: 'date-time' },
     message_id: { type: 'string' },
     exchange: { type: 'string' },
+    rerouted: {
+      type: 'boolean',
+      description: 'Of returned: the exchange or queue for unroutable messages has taken it',
+    },
     scheduled_at: { ...exactTime, description: 'The scheduled time; of runs that were dropped the first' },
     sent_at: { ...exactTime, description: 'When it was handed to a publisher' },
     late_ms: { type: 'number', description: 'From the scheduled time to the handing over, ms' },

@@ -90,7 +90,7 @@ const entry = whole({
     type: 'string',
     enum: [
       ...['published', 'returned', 'nacked', 'lost', 'unsent', 'held_back', 'superseded', 'skipped'],
-      'cancelled',
+      ...['cancelled', 'rerouted'],
     ],
   },
   scheduled_at: exactTime,
