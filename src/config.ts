@@ -28,6 +28,8 @@ export type Config = {
   readonly misfireAfter: number;
   /** The most missed runs of one job that `misfire=all` makes up for. */
   readonly misfireBacklog: number;
+  /** Catch-up runs a second; 0 for no limit. */
+  readonly catchupRate: number;
   /** Publisher threads; 0 lets the number of cores decide. */
   readonly publisherThreads: number;
   /** Bytes that jobs may take in memory; 0 for 70 % of the cgroup's or the machine's memory. */
@@ -177,6 +179,7 @@ function toConfig(values: Values): Config {
     stopTimeout: values.DALGA_STOP_TIMEOUT,
     misfireAfter: values.DALGA_MISFIRE_AFTER,
     misfireBacklog: values.DALGA_MISFIRE_BACKLOG,
+    catchupRate: values.DALGA_CATCHUP_RATE,
     publisherThreads: values.DALGA_PUBLISHER_THREADS,
     memoryLimit: values.DALGA_MEMORY_LIMIT,
   });

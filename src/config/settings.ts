@@ -192,6 +192,13 @@ export const settings = {
     default: '1000',
     description: 'The most missed runs of one job that misfire=all makes up for; older ones are dropped',
   },
+  DALGA_CATCHUP_RATE: {
+    type: 'quantity',
+    quantity: { unit: 'count', minimum: '1', maximum: '1000000', zero: true },
+    default: '0',
+    description:
+      'Catch-up runs a second after an outage or a stop, behind what is due now; 0 for as many as there are',
+  },
   DALGA_PUBLISHER_THREADS: {
     type: 'quantity',
     quantity: { unit: 'count', minimum: '0', maximum: '64' },

@@ -1,11 +1,14 @@
 import type { CaughtUp } from './caught-up.ts';
+import type { Lapse, PacedCatchUp } from './paced-catch-up.ts';
 
 /**
  * The exceptions of a checkpoint: the unsettled occurrences before the watermark, as (job id, scheduled time, how many
  * earlier ones it stands for), in a compact form for one column. Layout: a count, then for each entry, sorted by id then
  * time, the id's difference to the entry before, the time's difference to the entry before, and the number that it
  * stands for, as unsigned LEB128 (the time's zigzag-encoded). In a catch-up there follow its `origin`, how many steps it
- * has, and each one's `until` and `through` as the difference to those of the step before (of the first, to `origin`).
+ * has, and each one's `until` and `through` as the difference to those of the step before (of the first, to `origin`). In
+ * one that is paced there follow two zeros (no steps) and the numbers of `PacedCatchUp`, in their order but for the lapses, which come last
+ * behind their number; 0 stands for Infinity.
  */
 export type Exceptions = {
   /** Job ids, ascending. */
@@ -16,6 +19,8 @@ export type Exceptions = {
   readonly behind: Float64Array;
   /** Null while nothing is caught up with. */
   readonly caughtUp: CaughtUp | null;
+  /** Null while nothing waits for the rate of catch-ups, or all of it is listed. */
+  readonly paced?: PacedCatchUp | null;
 };
 
 /** The most that a checkpoint lists; what does not fit holds the watermark back. */
@@ -28,7 +33,7 @@ export const NO_EXCEPTIONS: Exceptions = {
   caughtUp: null,
 };
 
-export function encodeExceptions({ ids, times, behind, caughtUp }: Exceptions): Uint8Array {
+export function encodeExceptions({ ids, times, behind, caughtUp, paced = null }: Exceptions): Uint8Array {
   const order = Array.from(ids.keys()).sort((a, b) => ids[a]! - ids[b]! || times[a]! - times[b]!);
   const bytes: number[] = [];
   writeUnsigned(bytes, ids.length);
@@ -43,6 +48,7 @@ export function encodeExceptions({ ids, times, behind, caughtUp }: Exceptions): 
     time = times[index]!;
   }
   if (caughtUp !== null) writeCaughtUp(bytes, caughtUp);
+  else if (paced !== null) writePaced(bytes, paced);
   return Uint8Array.from(bytes);
 }
 
@@ -74,9 +80,11 @@ export function decodeExceptions(bytes: Uint8Array): Exceptions {
     times[index] = time;
     behind[index] = read();
   }
-  const caughtUp = position === bytes.length ? null : readCaughtUp(read);
+  const told = position === bytes.length ? null : { origin: read(), steps: read() };
+  const caughtUp = told === null || told.steps === 0 ? null : readCaughtUp(told.origin, told.steps, read);
+  const paced = told?.steps === 0 ? readPaced(read) : null;
   if (position !== bytes.length) throw new RangeError('the list of exceptions is damaged');
-  return { ids, times, behind, caughtUp };
+  return { ids, times, behind, caughtUp, paced };
 }
 
 function writeCaughtUp(bytes: number[], { origin, untils, throughs }: CaughtUp): void {
@@ -88,15 +96,40 @@ function writeCaughtUp(bytes: number[], { origin, untils, throughs }: CaughtUp):
   }
 }
 
-function readCaughtUp(read: () => number): CaughtUp {
-  const origin = read();
+function readCaughtUp(origin: number, steps: number, read: () => number): CaughtUp {
   const untils: number[] = [];
   const throughs: number[] = [];
-  for (let left = read(); left > 0; left--) {
+  for (let left = steps; left > 0; left--) {
     untils.push((untils.at(-1) ?? origin) + read());
     throughs.push((throughs.at(-1) ?? origin) + read());
   }
   return { origin, untils, throughs };
+}
+
+function writePaced(
+  bytes: number[],
+  { misfireAfter, known, lapses, missedFrom, through }: PacedCatchUp,
+): void {
+  for (const number of [0, 0, misfireAfter, known, missedFrom, through, lapses.length])
+    writeUnsigned(bytes, number);
+  for (const lapse of lapses) {
+    writeUnsigned(bytes, lapse.from);
+    writeUnsigned(bytes, lapse.clock);
+    for (const time of [lapse.missedFrom, lapse.waitsFrom]) {
+      writeUnsigned(bytes, time === Number.POSITIVE_INFINITY ? 0 : time);
+    }
+  }
+}
+
+function readPaced(read: () => number): PacedCatchUp {
+  const [misfireAfter, known, missedFrom, through] = [read(), read(), read(), read()];
+  const lapses: Lapse[] = [];
+  for (let left = read(); left > 0; left--) {
+    const [from, clock] = [read(), read()];
+    const missedFrom = read() || Number.POSITIVE_INFINITY;
+    lapses.push({ from, clock, missedFrom, waitsFrom: read() || Number.POSITIVE_INFINITY });
+  }
+  return { misfireAfter, known, lapses, missedFrom, through };
 }
 
 /** Numbers up to 2^53, so no bit operators. */

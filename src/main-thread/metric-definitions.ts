@@ -98,6 +98,11 @@ export const DEFINITIONS: readonly MetricDefinition[] = [
     'Occurrences that wait now, since RabbitMQ is away, their route cannot be published to, or the last try failed',
     ({ scheduler }) => scheduler.heldBack,
   ),
+  gauge(
+    'catch_ups_waiting',
+    'Jobs whose catch-up runs wait for DALGA_CATCHUP_RATE now',
+    ({ scheduler }) => scheduler.catchUpsWaiting,
+  ),
   counter(
     'occurrences_recovered',
     'Occurrences that the last checkpoint before a start listed as unsettled, and that run again: some may be repeated',

@@ -49,7 +49,7 @@ export function resetWatermark(
   return repair(config, `dalga -reset-watermark ${text}`, life, clock, {
     async write({ run }, { epoch, exceptions }) {
       // A catch-up that broke off is told from the watermark before.
-      const listed = encodeExceptions({ ...decodeExceptions(exceptions), caughtUp: null });
+      const listed = encodeExceptions({ ...decodeExceptions(exceptions), caughtUp: null, paced: null });
       await run(stateStatements(table).resetWatermark(epoch, time, listed));
       return time;
     },

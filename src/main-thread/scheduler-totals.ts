@@ -24,6 +24,7 @@ export const NO_TOTALS: Totals = {
   recovered: 0,
   inFlight: 0,
   heldBack: 0,
+  catchUpsWaiting: 0,
   connections: 0,
   reconnects: 0,
   lateness: { counts: new Float64Array(LATENESS_BOUNDS.length + 1), sum: 0 },
@@ -31,7 +32,15 @@ export const NO_TOTALS: Totals = {
 };
 
 /** What is so now, and not counted since the start: it ends with the scheduler. */
-const NOTHING_NOW = { jobs: 0, jobBytes: 0, dueNow: 0, inFlight: 0, heldBack: 0, connections: 0 };
+const NOTHING_NOW = {
+  jobs: 0,
+  jobBytes: 0,
+  dueNow: 0,
+  inFlight: 0,
+  heldBack: 0,
+  catchUpsWaiting: 0,
+  connections: 0,
+};
 
 /**
  * Sums over the schedulers of one process: each starts from 0, and a counter that fell would look like a restart

@@ -20,17 +20,23 @@ function explainState({ enabled, note, since }: JobRow, history: JobHistory, now
     ];
   }
   const { next } = history;
-  if (next === null) return ['It has no run to come.'];
+  if (next === null) return history.missed === null ? ['It has no run to come.'] : [];
   if (next > now) return [`Its next run is at ${formatExact(next)}.`];
   const cause = history.connections === 0 ? 'RabbitMQ cannot be reached' : 'others are due before it';
   return [`Its run of ${formatExact(next)} is due, and was not taken yet: ${cause}.`];
 }
 
 function explainWaiting(history: JobHistory): string[] {
-  return history.flights.map(({ time, sent }) => {
+  const { missed, catchUpsWaiting } = history;
+  const rate = `DALGA_CATCHUP_RATE lets so many go a second, and ${catchUpsWaiting} wait`;
+  const told = history.flights.map(({ time, sent, paced }) => {
     const run = `Its run of ${formatExact(time)}`;
-    return sent ? `${run} is with RabbitMQ, and not confirmed yet.` : `${run} waits: ${obstacleOf(history)}.`;
+    if (sent) return `${run} is with RabbitMQ, and not confirmed yet.`;
+    return `${run} waits: ${paced ? rate : obstacleOf(history)}.`;
   });
+  if (missed !== null)
+    told.push(`What it missed since ${formatExact(missed)} waits for its catch-up: ${rate}.`);
+  return told;
 }
 
 function obstacleOf({ connections, usable, exchange, refused, failures }: JobHistory): string {

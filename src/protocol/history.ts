@@ -37,7 +37,16 @@ export type JobHistory = {
   /** Its next scheduled time, Unix ms; null when there is none. */
   readonly next: number | null;
   /** What is on its way: with a publisher, or waiting. Scheduled times in Unix ms. */
-  readonly flights: readonly { readonly time: number; readonly sent: boolean }[];
+  readonly flights: readonly {
+    readonly time: number;
+    readonly sent: boolean;
+    /** It waits for the rate of catch-ups. */
+    readonly paced: boolean;
+  }[];
+  /** The first of its times that were missed and whose catch-up waits for its rate, Unix ms; null when there is none. */
+  readonly missed: number | null;
+  /** Catch-ups of all jobs that wait for their rate. */
+  readonly catchUpsWaiting: number;
   readonly exchange: string;
   /** Publisher threads that are connected to RabbitMQ. */
   readonly connections: number;

@@ -104,6 +104,8 @@ export type SchedulerCounters = {
   readonly inFlight: number;
   /** Occurrences that wait now: RabbitMQ is away, their route is not to be had, or the last try failed. */
   readonly heldBack: number;
+  /** Jobs whose catch-up runs wait for DALGA_CATCHUP_RATE now; those that were taken already are held back, too. */
+  readonly catchUpsWaiting: number;
   /** Publisher threads that are connected to RabbitMQ now. */
   readonly connections: number;
   /** Connections to RabbitMQ that were made in the place of lost ones. */

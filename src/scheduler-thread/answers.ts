@@ -2,7 +2,7 @@ import type { Clock, Timers } from '../clock.ts';
 import type { JobHistory } from '../protocol/history.ts';
 import type { Answer, Question } from '../protocol/questions.ts';
 import { unreachable } from '../protocol/typed-port.ts';
-import { FlightState } from './flights.ts';
+import { FlightState, WaitsIn } from './flights.ts';
 import { forecast } from './forecast.ts';
 import type { LatenessWindow } from './lateness-window.ts';
 import type { Occurrences } from './occurrences.ts';
@@ -61,7 +61,8 @@ function historyOf(id: number, { occurrences, loading, connections, isUsable }: 
   const known = slot !== -1;
   const route = known ? arena.routes.get(arena.route.get(slot)) : null;
   const next = known ? queue.timeOf(slot) : Number.POSITIVE_INFINITY;
-  const open: { time: number; sent: boolean }[] = [];
+  const missed = known ? occurrences.missed.timeOf(slot) : Number.POSITIVE_INFINITY;
+  const open: { time: number; sent: boolean; paced: boolean }[] = [];
   for (
     let flight = known ? arena.flight.get(slot) : -1;
     flight !== -1;
@@ -69,11 +70,15 @@ function historyOf(id: number, { occurrences, loading, connections, isUsable }: 
   ) {
     const state = flights.state.get(flight);
     if (state === FlightState.void) continue;
-    open.push({ time: flights.time.get(flight), sent: state === FlightState.sent });
+    const sent = state === FlightState.sent;
+    const paced = !sent && flights.waitsIn.get(flight) !== WaitsIn.route;
+    open.push({ time: flights.time.get(flight), sent, paced });
   }
   return {
     ...{ known, loading, connections, entries, flights: open },
     next: next === Number.POSITIVE_INFINITY ? null : next,
+    missed: missed === Number.POSITIVE_INFINITY ? null : missed,
+    catchUpsWaiting: occurrences.pacedCount,
     exchange: route?.exchange ?? '',
     usable: route === null || isUsable(route.exchange),
     refused: route?.refused ?? false,

@@ -91,6 +91,11 @@ export class CatchUp {
     return firstQueued > highestTime;
   }
 
+  /** What went before cannot be told by this: a new one begins when nothing is due. */
+  lose(): void {
+    this.#begin(null);
+  }
+
   /** As it is true beside this frontier (Unix ms): the list of exceptions may leave out what stands for later times. */
   read(frontier: number): CaughtUp | null {
     if (this.#origin === null || !this.#isBehind) return null;

@@ -1,3 +1,5 @@
+import type { CatchUpRate } from './catch-up-rate.ts';
+import type { Lapses } from './lapses.ts';
 import type { Occurrences } from './occurrences.ts';
 import { mayTake } from './routes.ts';
 
@@ -6,7 +8,9 @@ import { mayTake } from './routes.ts';
  */
 const WAITING_SHARE = 0.5;
 /** Turns taken in one go, whether or not their messages can be sent. */
-const TURNS_IN_ONE_GO = 5000;
+export const TURNS_IN_ONE_GO = 5000;
+/** Catch-ups that wait are listed in checkpoints while they take no more than this share of the list. */
+const LISTED_SHARE = 0.5;
 /** With more waiting routes than this they are not looked through at each turn, but once in so many ms a thousand. */
 const MANY_ROUTES = 100;
 const LOOK_PAUSE = 5;
@@ -17,6 +21,18 @@ export type DueBatchOptions = {
   readonly limit: number;
   /** Whether the publishers can reach this exchange. */
   readonly isUsable: (exchange: string) => boolean;
+  /** How catch-ups are paced; null where they are not. */
+  readonly pacing?: Pacing | null;
+};
+
+export type Pacing = {
+  readonly rate: CatchUpRate;
+  readonly lapses: Lapses;
+  /** ms */
+  readonly misfireAfter: number;
+  /** Entries of a checkpoint's list. */
+  readonly listed: number;
+  readonly loading: () => boolean;
 };
 
 /** Puts batches together: what waited for its route, and what is due in the queue. */
@@ -34,6 +50,7 @@ export class DueBatch {
     const { occurrences, limit } = this.#options;
     const { queue, flights, waitingRoutes } = occurrences;
     const taken: number[] = [];
+    this.#options.pacing?.lapses.noteClock(now);
     const mayLook =
       waitingRoutes.size <= MANY_ROUTES || monotonic >= this.#lookedAt + lookPause(waitingRoutes.size);
     if (mayLook) {
@@ -42,7 +59,8 @@ export class DueBatch {
     }
     for (let turns = 0; taken.length < limit && queue.firstTime <= now; turns++) {
       if (turns === TURNS_IN_ONE_GO) break;
-      const flight = occurrences.takeTurn(queue.firstSlot, now);
+      if (this.putOff(queue.firstSlot, now)) continue;
+      const flight = occurrences.takeTurn(queue.firstSlot, now, 'on time');
       if (flight === -1) continue;
       if (this.#maySend(flights.route.get(flight), monotonic)) {
         occurrences.markSent(flight, now, monotonic);
@@ -52,7 +70,82 @@ export class DueBatch {
       }
     }
     if (mayLook) this.#takeWaiting(taken, limit, now, monotonic);
+    // Behind all that is due now.
+    if (queue.firstTime > now) this.#takePaced(taken, now, monotonic);
     return taken;
+  }
+
+  /** Whether the job at the head of the queue missed its time and waits for the rate of catch-ups. @param now Unix ms */
+  putOff(slot: number, now: number): boolean {
+    const { occurrences, pacing = null } = this.#options;
+    if (pacing === null) return false;
+    const { lapses, misfireAfter, listed } = pacing;
+    const { arena, queue, missed, latestTurn } = occurrences;
+    const time = queue.timeOf(slot);
+    lapses.noteClock(now);
+    const clock = lapses.clockFor(time, now, pacing.loading());
+    if (clock === null || !arena.isMissed(slot, time, clock, misfireAfter)) return false;
+    // What is not made up for is dropped at once, or runs for a time that was not missed.
+    if (arena.misfire(slot)?.policy === 'skip') return false;
+    lapses.begin(time, clock, missed.firstTime, latestTurn);
+    if (lapses.waits(time, occurrences.unsettledCount >= listed * LISTED_SHARE)) {
+      occurrences.putOff(slot, clock);
+    } else {
+      const flight = occurrences.takeTurn(slot, now);
+      if (flight !== -1) occurrences.pace(flight);
+    }
+    return true;
+  }
+
+  /** Where all that waits fits into the list it becomes flights, so that the watermark need not wait. @param now Unix ms */
+  listMissed(now: number): void {
+    const { occurrences, pacing = null } = this.#options;
+    const { missed } = occurrences;
+    if (pacing === null || missed.size + occurrences.unsettledCount > pacing.listed * LISTED_SHARE) return;
+    pacing.lapses.noteClock(now);
+    while (missed.size > 0 && occurrences.unsettledCount < pacing.listed) {
+      const flight = occurrences.takeTurn(missed.firstSlot, now, 'missed');
+      if (flight !== -1) occurrences.pace(flight);
+    }
+  }
+
+  /** ms until a catch-up may go; Infinity when none waits. */
+  untilPaced(monotonic: number): number {
+    const { occurrences, pacing = null } = this.#options;
+    if (pacing === null || occurrences.pacedCount === 0) return Number.POSITIVE_INFINITY;
+    return pacing.rate.untilNext(monotonic);
+  }
+
+  /** Those that wait for the rate: the ones that are listed first, then the others by their times. */
+  #takePaced(taken: number[], now: number, monotonic: number): void {
+    const { occurrences, limit, pacing = null } = this.#options;
+    if (pacing === null) return;
+    const { rate } = pacing;
+    const { flights, missed } = occurrences;
+    this.listMissed(now);
+    for (let turns = 0; turns < TURNS_IN_ONE_GO && taken.length < limit && rate.has(monotonic); turns++) {
+      let flight = occurrences.firstPaced();
+      if (flight !== -1) {
+        if (occurrences.dropIfOld(flight, now)) continue;
+        occurrences.takePaced();
+        if (occurrences.hasTurn(flight, now)) {
+          occurrences.park(flight);
+          continue;
+        }
+      } else {
+        if (missed.size === 0) return;
+        flight = occurrences.takeTurn(missed.firstSlot, now, 'missed');
+        if (flight === -1) continue;
+      }
+      // One that cannot go takes its place too: its route's jobs are not to be taken all at once.
+      rate.use();
+      if (!this.#maySend(flights.route.get(flight), monotonic)) {
+        occurrences.holdBack(flight, now);
+        continue;
+      }
+      occurrences.markSent(flight, now, monotonic);
+      taken.push(flight);
+    }
   }
 
   /** ms until a waiting route may be worth a look; Infinity when none is. */
@@ -70,6 +163,8 @@ export class DueBatch {
   #takeWaiting(taken: number[], limit: number, now: number, monotonic: number): void {
     const { occurrences } = this.#options;
     const { arena, queue, flights, waitingRoutes } = occurrences;
+    const isPaced = (this.#options.pacing ?? null) !== null;
+    let left = TURNS_IN_ONE_GO;
     for (const route of [...waitingRoutes]) {
       if (taken.length >= limit) return;
       const before = taken.length;
@@ -77,6 +172,13 @@ export class DueBatch {
         const flight = occurrences.firstWaiting(route);
         if (flight === -1) break;
         const slot = flights.slot.get(flight);
+        if (isPaced && occurrences.hasTurn(flight, now)) {
+          // Turns are taken in the order of their times, and each is judged by itself.
+          occurrences.takeFromList(route);
+          occurrences.park(flight);
+          if (--left === 0) return;
+          continue;
+        }
         if (queue.timeOf(slot) <= now && arena.misfire(slot)?.policy !== 'all') {
           // The job's next time has come meanwhile: its turn makes this one the later run, or void.
           occurrences.takeTurn(slot, now);
@@ -84,6 +186,11 @@ export class DueBatch {
         }
         if (occurrences.dropIfOld(flight, now)) continue;
         occurrences.takeFromList(route);
+        if (isPaced && occurrences.isCatchUp(flight, now)) {
+          occurrences.pace(flight);
+          if (--left === 0) return;
+          continue;
+        }
         occurrences.markSent(flight, now, monotonic);
         taken.push(flight);
       }

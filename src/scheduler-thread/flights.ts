@@ -3,7 +3,8 @@ import { Column } from './column.ts';
 /**
  * Occurrences on their way, each in one of these states:
  *
- *   (new) -> waiting   at once sent, or held back in its route's list when that, or RabbitMQ, cannot take it now
+ *   (new) -> waiting   at once sent, or held back in its route's list when that, or RabbitMQ, cannot take it now; a
+ *                      catch-up waits in a list of all of them until the rate lets it go
  *   waiting -> sent    with a publisher; an outcome will come
  *   sent -> waiting    nacked, lost or unsent, and the job still owes it
  *   sent -> settled    confirmed or returned
@@ -17,6 +18,15 @@ import { Column } from './column.ts';
  */
 export const FlightState = { free: 0, sent: 1, waiting: 2, void: 3 } as const;
 
+/** What a flight waits for, in the list of its route, in that of all catch-ups, or in none. */
+export const WaitsIn = {
+  route: 0,
+  /** The rate of catch-ups. */
+  rate: 1,
+  /** A turn of its job that is due, or waits for the rate: that one takes it along. */
+  turn: 2,
+} as const;
+
 export class Flights {
   readonly slot = new Column(Int32Array);
   readonly route = new Column(Int32Array);
@@ -27,6 +37,8 @@ export class Flights {
   readonly behind = new Column(Float64Array);
   /** When a publisher got it last, Unix ms; 0 when none did yet. */
   readonly sentAt = new Column(Float64Array);
+  /** Where it waits: one of `WaitsIn`. */
+  readonly waitsIn = new Column(Uint8Array);
   /** The job's next record, -1 at the end. */
   readonly nextOfJob = new Column(Int32Array);
   /** The next record that waits for the same route, or the next free one, -1 at the end. */
@@ -56,6 +68,7 @@ export class Flights {
     this.time.set(flight, time);
     this.behind.set(flight, behind);
     this.sentAt.set(flight, 0);
+    this.waitsIn.set(flight, WaitsIn.route);
     this.nextOfJob.set(flight, nextOfJob);
     this.nextInList.set(flight, -1);
     this.state.set(flight, FlightState.waiting);
@@ -77,7 +90,7 @@ export class Flights {
   }
 
   #columns(): Column[] {
-    const { slot, route, state, time, behind, sentAt, nextOfJob, nextInList } = this;
-    return [slot, route, state, time, behind, sentAt, nextOfJob, nextInList];
+    const { slot, route, state, time, behind, sentAt, waitsIn, nextOfJob, nextInList } = this;
+    return [slot, route, state, time, behind, sentAt, waitsIn, nextOfJob, nextInList];
   }
 }

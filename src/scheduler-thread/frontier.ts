@@ -3,8 +3,9 @@ import type { Occurrences } from './occurrences.ts';
 
 /**
  * The frontier: every occurrence before it is settled or listed. It is the smallest of now, the earliest time in
- * the queue (due, but not taken yet) and the earliest that the list of exceptions has no place for. (The stamps of
- * changes that are not taken in yet are main's part: it knows them first.)
+ * the queue (due, but not taken yet), the earliest missed one that waits for the rate of catch-ups, and the earliest that
+ * the list of exceptions has no place for. (The stamps of changes that are not taken in yet are main's part: it knows
+ * them first.)
  *
  * What is unsettled is listed however young it is, also at or after the frontier: the durable watermark may be
  * ahead of it, after a step of the clock, and everything unsettled before that one has to be in the list. So is a job
@@ -16,6 +17,8 @@ export type Frontier = {
   readonly ids: Float64Array;
   readonly times: Float64Array;
   readonly behind: Float64Array;
+  /** Whether all that is unsettled is listed. */
+  readonly complete: boolean;
 };
 
 /**
@@ -23,7 +26,7 @@ export type Frontier = {
  * @param limit the most that the list holds; what does not fit holds the frontier back
  */
 export function computeFrontier(occurrences: Occurrences, now: number, limit: number): Frontier {
-  const { arena, queue, unsettledCount } = occurrences;
+  const { arena, queue, missed, unsettledCount } = occurrences;
   const leftOut = unsettledCount > limit ? nthSmallest(firstTimes(occurrences), limit) : Infinity;
   const ids: number[] = [];
   const times: number[] = [];
@@ -36,10 +39,11 @@ export function computeFrontier(occurrences: Occurrences, now: number, limit: nu
   });
   return {
     // Times are whole ms: what is due in this very ms and not in the queue any more was taken.
-    time: Math.min(Math.floor(now) + 1, queue.firstTime, leftOut),
+    time: Math.min(Math.floor(now) + 1, queue.firstTime, missed.firstTime, leftOut),
     ids: Float64Array.from(ids),
     times: Float64Array.from(times),
     behind: Float64Array.from(behinds),
+    complete: leftOut === Infinity,
   };
 }
 
@@ -59,9 +63,10 @@ function firstTime({ arena }: Occurrences, slot: number, time: number, behind: n
 }
 
 function forEachUnsettled(
-  { flights, queue, debts }: Occurrences,
+  occurrences: Occurrences,
   visit: (slot: number, time: number, behind: number) => void,
 ): void {
+  const { flights, debts } = occurrences;
   let left = flights.sent + flights.waiting;
   for (let flight = 0; left > 0; flight++) {
     const state = flights.state.get(flight);
@@ -69,7 +74,7 @@ function forEachUnsettled(
     visit(flights.slot.get(flight), flights.time.get(flight), flights.behind.get(flight));
     left--;
   }
-  for (const [slot, debt] of debts) visit(slot, queue.timeOf(slot), debt);
+  for (const [slot, debt] of debts) visit(slot, occurrences.firstTimeOf(slot), debt);
 }
 
 /** The n-th smallest (from 0), in linear time on average (Hoare's selection); reorders the values. */

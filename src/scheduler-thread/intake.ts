@@ -1,12 +1,14 @@
 import { caughtUpThrough } from '../job/caught-up.ts';
 import type { Exceptions } from '../job/exceptions.ts';
 import type { JobRow } from '../job/job.ts';
+import { type Owed, owedAfter, type PacedCatchUp } from '../job/paced-catch-up.ts';
 import type { JobChange } from '../protocol/main-scheduler.ts';
 import type { CatchUp } from './catch-up.ts';
+import type { Lapses } from './lapses.ts';
 import type { Occurrences } from './occurrences.ts';
 
 /** An exception of a job: its scheduled time, Unix ms, and how many earlier ones it stands for. */
-type Owed = { readonly time: number; readonly behind: number };
+type Listed = { readonly time: number; readonly behind: number };
 
 /**
  * How rows come in: from the load and from changes, in whatever order the two arrive. Arming is one function of
@@ -16,18 +18,31 @@ export class Intake {
   readonly #occurrences: Occurrences;
   readonly #watermark: number;
   readonly #catchUp: CatchUp;
+  readonly #paced: PacedCatchUp | null;
+  readonly #lapses: Lapses | null;
   /** By job id; what the load has not asked for by its end counts for nothing. */
-  #exceptions = new Map<number, Owed[]>();
+  #exceptions = new Map<number, Listed[]>();
   /** Ids that were removed while the load runs: a row that the snapshot still has is not to come back. */
   #tombstones: Set<number> | null = new Set();
   /** Ids that changes brought while the load runs: only these can be there when their row is loaded. */
   #changed: Set<number> | null = new Set();
 
-  /** @param watermark the durable one at the start, Unix ms */
-  constructor(occurrences: Occurrences, watermark: number, exceptions: Exceptions, catchUp: CatchUp) {
+  /**
+   * @param watermark the durable one at the start, Unix ms
+   * @param paced how far a paced catch-up had come that the last owner did not end; null for none
+   * @param lapses null where catch-ups are not paced
+   */
+  constructor(
+    occurrences: Occurrences,
+    watermark: number,
+    exceptions: Exceptions,
+    { catchUp, paced, lapses }: { catchUp: CatchUp; paced: PacedCatchUp | null; lapses: Lapses | null },
+  ) {
     this.#occurrences = occurrences;
     this.#watermark = watermark;
     this.#catchUp = catchUp;
+    this.#paced = paced;
+    this.#lapses = lapses;
     for (const [index, id] of exceptions.ids.entries()) {
       const owed = this.#exceptions.get(id) ?? [];
       owed.push({ time: exceptions.times[index]!, behind: exceptions.behind[index]! });
@@ -54,6 +69,7 @@ export class Intake {
   /** A row of the snapshot: it counts only when no change of the job has come. */
   load(row: JobRow): void {
     if (this.#tombstones?.has(row.id)) return;
+    this.#lapses?.knows(row.since);
     if (this.#changed?.has(row.id)) this.#upsert(row);
     else this.#arm(this.#occurrences.arena.add(row));
   }
@@ -67,6 +83,7 @@ export class Intake {
   #upsert(row: JobRow): void {
     const { arena } = this.#occurrences;
     const slot = arena.find(row.id);
+    this.#lapses?.knows(row.since);
     if (slot === -1) {
       this.#catchUp.changed(row.since);
       this.#arm(arena.add(row));
@@ -75,7 +92,10 @@ export class Intake {
     if (arena.version.get(slot) >= row.version) return;
     const newSince = arena.since.get(slot) !== row.since;
     const resumed = arena.isEnabled(slot) !== row.enabled;
+    const policy = arena.misfire(slot)?.policy;
     arena.update(slot, row);
+    // By another rule it would have been another that waited.
+    if (arena.misfire(slot)?.policy !== policy) this.#lapses?.lose();
     this.#occurrences.judgeFlights(slot);
     if (newSince || resumed) this.#armAnew(slot);
     else if (arena.isSettled(slot)) this.#occurrences.settleJob(slot);
@@ -91,12 +111,39 @@ export class Intake {
   #arm(slot: number): void {
     const { arena, queue } = this.#occurrences;
     if (!arena.isEnabled(slot)) return;
-    const from = this.#owesFrom(slot);
-    const next = arena.firstAtOrAfter(slot, from);
-    queue.set(slot, next);
+    const paced = this.#pacedOwed(slot);
+    const from = paced?.from ?? this.#owesFrom(slot);
+    const next = paced?.next ?? arena.firstAtOrAfter(slot, from);
+    const missed = paced?.missed ?? Number.POSITIVE_INFINITY;
+    if (this.#lapses === null) queue.set(slot, Math.min(missed, next));
+    else {
+      queue.set(slot, next);
+      this.#occurrences.missed.set(slot, missed);
+      this.#noteArmed(slot, next, next);
+    }
     const held = this.#holdExceptions(slot, from);
     // A one-off before the watermark that is no exception has run: the row was to be deleted.
-    if (next === Number.POSITIVE_INFINITY && !held) this.#occurrences.settleJob(slot);
+    if (Math.min(missed, next) === Number.POSITIVE_INFINITY && !held) this.#occurrences.settleJob(slot);
+  }
+
+  /** What a job that was not there owes, where a paced catch-up tells it: all from `from` on too. */
+  #pacedOwed(slot: number): (Owed & { readonly from: number }) | null {
+    const { arena } = this.#occurrences;
+    const paced = this.#paced;
+    const since = arena.since.get(slot);
+    const misfire = arena.misfire(slot);
+    if (paced === null || since > paced.known || misfire?.policy === 'all') return null;
+    const skips = misfire?.policy === 'skip';
+    const owed = owedAfter(paced, {
+      firstAtOrAfter: (time) => arena.firstAtOrAfter(slot, Math.max(time, since)),
+      isMissed: (time, clock) => !skips && arena.isMissed(slot, time, clock, paced.misfireAfter),
+    });
+    return { ...owed, from: Math.max(since, paced.through) };
+  }
+
+  /** Where each of its times runs nothing is told of a job. */
+  #noteArmed(slot: number, first: number, next: number): void {
+    if (this.#occurrences.arena.misfire(slot)?.policy !== 'all') this.#lapses?.changed(first, next);
   }
 
   /** When a job that was not there begins to owe all its times. */
@@ -149,6 +196,7 @@ export class Intake {
     this.#occurrences.forgetBehind(slot);
     alreadyRun.delete(slot);
     this.#occurrences.debts.delete(slot);
+    this.#occurrences.missed.remove(slot);
     if (!arena.isEnabled(slot)) {
       queue.remove(slot);
       return;
@@ -156,9 +204,11 @@ export class Intake {
     const since = Math.max(arena.since.get(slot), this.#watermark);
     const runs = new Set<number>();
     this.#occurrences.recent.collect(arena.id.get(slot), since, runs);
-    let next = arena.firstAtOrAfter(slot, since);
+    const first = arena.firstAtOrAfter(slot, since);
+    let next = first;
     while (runs.has(next)) next = arena.firstAtOrAfter(slot, next + 1);
     queue.set(slot, next);
+    this.#noteArmed(slot, first, next);
     if (runs.size > 0) alreadyRun.set(slot, runs);
     const over = next === Number.POSITIVE_INFINITY && !this.#occurrences.hasUnsettled(slot);
     if (over) this.#occurrences.settleJob(slot);

@@ -47,6 +47,8 @@ export class JobArena {
   /** By slot: of those that have the flag. */
   readonly #extras = new Map<number, Extras>();
   #extrasBytes = 0;
+  /** Jobs of which each missed time runs. */
+  runningEach = 0;
   #lastRoute: LastRoute | null = null;
   /** Freed slots: a list through `flight`. */
   #free = -1;
@@ -178,6 +180,12 @@ export class JobArena {
     return this.interval.get(slot) || Number.POSITIVE_INFINITY;
   }
 
+  /** Whether a time that comes to its turn at `clock` is one that was missed (see job/misfire.ts). All in ms. */
+  isMissed(slot: number, time: number, clock: number, misfireAfter: number): boolean {
+    const age = clock - time;
+    return age > 0 && (age > misfireAfter || age > this.gapAfter(slot, time));
+  }
+
   /** Whether the job, as it is now, owes this time. */
   owes(slot: number, time: number): boolean {
     return this.isEnabled(slot) && time >= this.since.get(slot) && this.firstAtOrAfter(slot, time) === time;
@@ -238,6 +246,7 @@ export class JobArena {
     const before = this.extras(slot);
     if (before === null && extras === null) return;
     this.#extrasBytes += (extras?.bytes ?? 0) - (before?.bytes ?? 0);
+    this.runningEach += Number(extras?.misfire?.policy === 'all') - Number(before?.misfire?.policy === 'all');
     if (extras === null) this.#extras.delete(slot);
     else this.#extras.set(slot, extras);
   }

@@ -4,12 +4,19 @@ import { Event, type EventCode } from '../protocol/history.ts';
 import { Outcome, type OutcomeCode } from '../protocol/scheduler-publisher.ts';
 import type { Turns } from './catch-up.ts';
 import type { EventNotes } from './event-notes.ts';
-import { FlightState, Flights } from './flights.ts';
+import { FlightState, Flights, WaitsIn } from './flights.ts';
 import { History } from './history.ts';
 import { JobArena } from './job-arena.ts';
 import { PriorityQueue } from './priority-queue.ts';
 import { RecentRuns } from './recent-runs.ts';
-import { noteConfirmed, noteFailed, noteSent, noteUnsent, type RouteState } from './routes.ts';
+import {
+  noteConfirmed,
+  noteFailed,
+  noteSent,
+  noteUnsent,
+  type RouteState,
+  type WaitingList,
+} from './routes.ts';
 
 /** By outcome. */
 const EVENT_OF: Readonly<Record<OutcomeCode, EventCode>> = {
@@ -38,6 +45,11 @@ const SWEEP_AFTER = 64;
 export class Occurrences {
   readonly arena: JobArena;
   readonly queue = new PriorityQueue();
+  /**
+   * Jobs that wait for DALGA_CATCHUP_RATE, by their first missed times. The times from then on are in `queue`: the first
+   * that comes stands for what was missed, as ever.
+   */
+  readonly missed = new PriorityQueue();
   readonly flights = new Flights();
   readonly recent = new RecentRuns();
   readonly history = new History();
@@ -73,6 +85,8 @@ export class Occurrences {
   readonly #turn: Turn = { runs: true, time: 0, behind: 0, skipped: 0, next: 0 };
   /** Routes whose list is not empty. */
   readonly #waitingRoutes = new Set<number>();
+  /** Flights that wait for the rate of catch-ups. */
+  readonly #paced: WaitingList = { waitingFirst: -1, waitingLast: -1, waiting: 0, voids: 0 };
   #settledJobs: SettledJob[] = [];
 
   constructor(exchange: string, random: () => number, misfireLimits: MisfireLimits) {
@@ -84,6 +98,16 @@ export class Occurrences {
   /** How many there are that a checkpoint must not forget: on their way, waiting, or counted by a run to come. */
   get unsettledCount(): number {
     return this.flights.sent + this.flights.waiting + this.debts.size;
+  }
+
+  /** Catch-up runs that wait for their rate. */
+  get pacedCount(): number {
+    return this.missed.size + this.#paced.waiting - this.#paced.voids;
+  }
+
+  /** The job's first time that was not taken, Unix ms; Infinity for none. */
+  firstTimeOf(slot: number): number {
+    return Math.min(this.queue.timeOf(slot), this.missed.timeOf(slot));
   }
 
   forgetTurns(): void {
@@ -111,20 +135,31 @@ export class Occurrences {
   /**
    * The turn of a job whose next time has come: queues the one after, and makes a flight of the latest time that
    * is due, which supersedes all that the job has unsettled. A flight that waits becomes that one, in its place in
-   * the route's list, so that a job has at most one there. @returns the new flight, or -1 when there is none
+   * the route's list, so that a job has at most one there. What waits for the rate of catch-ups counts among what was
+   * missed, whichever turn it is. @returns the new flight, or -1 when there is none
+   *
+   * @param kind whether the job's next time has come and was not missed, or it is the turn of what it has missed; a time
+   *   that comes when it can be sent does not wait for the rate
    */
-  takeTurn(slot: number, now: number): number {
+  takeTurn(slot: number, now: number, kind: 'next' | 'on time' | 'missed' = 'next'): number {
     const { arena, flights, counts } = this;
     const turn = this.#turn;
-    const first = this.queue.timeOf(slot);
+    const regular = this.queue.timeOf(slot);
+    const misfire = arena.misfire(slot);
+    const each = misfire?.policy === 'all';
+    let first = this.missed.size > 0 ? this.firstTimeOf(slot) : regular;
+    if (each) first = kind === 'missed' ? this.missed.timeOf(slot) : regular;
     if (now < this.turns.earliestClock) this.turns.earliestClock = now;
     if (first > this.turns.highestTime) this.turns.highestTime = first;
     if (now > this.latestTurn) this.latestTurn = now;
-    const misfire = arena.misfire(slot);
     if (misfire === null) decideTurn(turn, first, arena.interval.get(slot), now);
     else decideByRules(turn, first, misfire, now, this.#misfireLimits);
-    const each = misfire?.policy === 'all';
-    this.queue.set(slot, turn.next);
+    if (each && kind === 'missed') {
+      this.missed.set(slot, turn.next < regular ? turn.next : Number.POSITIVE_INFINITY);
+    } else {
+      if (this.missed.size > 0 && !each) this.missed.remove(slot);
+      this.queue.set(slot, turn.next);
+    }
     counts.due += turn.behind + turn.skipped + (turn.runs ? 1 : 0);
     counts.superseded += turn.behind;
     counts.skipped += turn.skipped;
@@ -135,6 +170,7 @@ export class Occurrences {
     if (each) this.cut += turn.skipped;
     let waiting = -1;
     let covering = -1;
+    let isParked = false;
     let unknown = 0;
     if (this.debts.size > 0) {
       unknown = this.debts.get(slot) ?? 0;
@@ -148,6 +184,7 @@ export class Occurrences {
         if (state === FlightState.void) flights.setState(flight, FlightState.sent);
         else counts.due--;
         covering = flight;
+        isParked = state === FlightState.waiting && flights.waitsIn.get(flight) === WaitsIn.turn;
       } else if (each) {
         // None stands for another.
       } else if (state === FlightState.waiting) {
@@ -178,7 +215,7 @@ export class Occurrences {
       if (waiting !== -1) this.#makeVoid(waiting, slot);
       if (waiting !== -1) counts.superseded++;
       if (covering === -1) this.#settleIfOver(slot);
-      return -1;
+      return isParked ? covering : -1;
     }
     if (waiting === -1) {
       if (each) this.#makeRoom(slot, now);
@@ -189,9 +226,49 @@ export class Occurrences {
     // Where the later run does not stand for it, nobody else tells of it.
     if (!once) this.events?.skipped(slot, flights.time.get(waiting), 1, now);
     const stood = flights.behind.get(waiting) + this.#notAmong(waiting, first);
+    const waitsIn = flights.waitsIn.get(waiting);
+    if (waitsIn === WaitsIn.turn || (waitsIn === WaitsIn.rate && kind === 'on time')) {
+      this.#makeVoid(waiting, slot);
+      return this.addFlight(slot, turn.time, once ? stood + turn.behind + unknown : 0);
+    }
     flights.behind.set(waiting, once ? stood + turn.behind + unknown : 0);
     flights.time.set(waiting, turn.time);
     return -1;
+  }
+
+  /**
+   * The job's next time was missed: it waits for the rate of catch-ups with it, and for the first of its times after
+   * `clock` (Unix ms) as ever.
+   */
+  putOff(slot: number, clock: number): void {
+    const { arena, queue, missed, counts } = this;
+    const misfire = arena.misfire(slot);
+    let first = queue.timeOf(slot);
+    if (misfire?.policy === 'all') {
+      // What is too old, or too much, is dropped now: later its regular times are among what is counted.
+      const turn = this.#turn;
+      decideByRules(turn, first, misfire, clock, this.#misfireLimits);
+      counts.due += turn.skipped;
+      counts.skipped += turn.skipped;
+      this.cut += turn.skipped;
+      if (turn.skipped > 0) {
+        this.history.note(Event.skipped, arena.id.get(slot), first, 0, clock, turn.skipped);
+      }
+      first = turn.runs ? turn.time : Number.POSITIVE_INFINITY;
+    }
+    if (missed.timeOf(slot) === Number.POSITIVE_INFINITY) missed.set(slot, first);
+    queue.set(slot, arena.firstAtOrAfter(slot, clock + 1));
+    this.#settleIfOver(slot);
+  }
+
+  /** Whether a flight that waits is to wait for the rate of catch-ups before it is sent. @param now Unix ms */
+  isCatchUp(flight: number, now: number): boolean {
+    const { arena, flights } = this;
+    const time = flights.time.get(flight);
+    const slot = flights.slot.get(flight);
+    if (arena.isMissed(slot, time, now, this.#misfireLimits.misfireAfter)) return true;
+    // Of one that was sent at its time the outcome was bad: it was on time.
+    return flights.behind.get(flight) > 0 && flights.sentAt.get(flight) < time;
   }
 
   #note(event: EventCode, flight: number, slot: number, now: number, count?: number): void {
@@ -272,13 +349,53 @@ export class Occurrences {
   /** Puts a flight at the end of its route's list. */
   hold(flight: number): void {
     const index = this.flights.route.get(flight);
-    const route = this.arena.routes.get(index);
-    this.flights.nextInList.set(flight, -1);
-    if (route.waitingLast === -1) route.waitingFirst = flight;
-    else this.flights.nextInList.set(route.waitingLast, flight);
-    route.waitingLast = flight;
-    route.waiting++;
+    this.flights.waitsIn.set(flight, WaitsIn.route);
+    this.#append(this.arena.routes.get(index), flight);
     this.#waitingRoutes.add(index);
+  }
+
+  /** Puts a flight at the end of those that wait for the rate of catch-ups. */
+  pace(flight: number): void {
+    this.flights.waitsIn.set(flight, WaitsIn.rate);
+    this.#append(this.#paced, flight);
+  }
+
+  /** A flight that is in no list waits for the next turn of its job. */
+  park(flight: number): void {
+    this.flights.waitsIn.set(flight, WaitsIn.turn);
+  }
+
+  /** Whether a run that waits is to be superseded by a turn of its job: it is due, or waits for the rate. */
+  hasTurn(flight: number, now: number): boolean {
+    const slot = this.flights.slot.get(flight);
+    return this.firstTimeOf(slot) <= now && this.arena.misfire(slot)?.policy !== 'all';
+  }
+
+  #append(list: WaitingList, flight: number): void {
+    this.flights.nextInList.set(flight, -1);
+    if (list.waitingLast === -1) list.waitingFirst = flight;
+    else this.flights.nextInList.set(list.waitingLast, flight);
+    list.waitingLast = flight;
+    list.waiting++;
+  }
+
+  /** The first of the flights that wait for the rate of catch-ups; -1 for none. */
+  firstPaced(): number {
+    const list = this.#paced;
+    while (list.waitingFirst !== -1) {
+      const flight = list.waitingFirst;
+      if (this.flights.state.get(flight) === FlightState.waiting) return flight;
+      this.#takeFirst(list);
+      list.voids--;
+      this.#free(flight);
+    }
+    return -1;
+  }
+
+  /** Takes it off their list. */
+  takePaced(): void {
+    this.flights.waitsIn.set(this.#paced.waitingFirst, WaitsIn.route);
+    this.#takeFirst(this.#paced);
   }
 
   /** The flight at the head of a route's list, past those that are void; -1 when the list is empty. */
@@ -310,6 +427,7 @@ export class Occurrences {
     this.#moveToJobsRoute(flight);
     this.flights.sentAt.set(flight, now);
     this.flights.setState(flight, FlightState.sent);
+    this.flights.waitsIn.set(flight, WaitsIn.route);
     this.unconfirmed++;
     this.counts.dispatched++;
     noteSent(this.arena.routes.get(this.flights.route.get(flight)), monotonic);
@@ -348,8 +466,8 @@ export class Occurrences {
 
   /** A job without a next time has ended when nothing of it is on its way. */
   #settleIfOver(slot: number): void {
-    const { arena, queue } = this;
-    if (queue.timeOf(slot) !== Number.POSITIVE_INFINITY || !arena.isEnabled(slot)) return;
+    const { arena } = this;
+    if (this.firstTimeOf(slot) !== Number.POSITIVE_INFINITY || !arena.isEnabled(slot)) return;
     if (!arena.isSettled(slot) && !this.hasUnsettled(slot)) this.settleJob(slot);
   }
 
@@ -395,6 +513,7 @@ export class Occurrences {
   remove(slot: number): void {
     const { arena, flights } = this;
     this.queue.remove(slot);
+    this.missed.remove(slot);
     this.alreadyRun.delete(slot);
     this.debts.delete(slot);
     for (let flight = arena.flight.get(slot); flight !== -1; ) {
@@ -412,7 +531,7 @@ export class Occurrences {
   /** A message of the job was confirmed. What is still to be taken, up to that time, must not run it again. */
   #noteRun(slot: number, time: number, now: number): void {
     this.recent.add(this.arena.id.get(slot), time, now);
-    if (this.queue.timeOf(slot) > time) return;
+    if (this.firstTimeOf(slot) > time) return;
     const times = this.alreadyRun.get(slot);
     if (times === undefined) this.alreadyRun.set(slot, new Set([time]));
     else times.add(time);
@@ -423,7 +542,8 @@ export class Occurrences {
     const times = this.alreadyRun.get(slot);
     if (times === undefined) return false;
     // Turns are taken in the order of their times.
-    for (const earlier of times) if (earlier < time) times.delete(earlier);
+    const taken = Math.min(time, this.missed.timeOf(slot));
+    for (const earlier of times) if (earlier < taken) times.delete(earlier);
     if (times.size === 0) this.alreadyRun.delete(slot);
     return times.has(time);
   }
@@ -444,25 +564,31 @@ export class Occurrences {
     if (!waiting) return;
     this.#unlinkFromJob(flight, slot);
     this.flights.slot.set(flight, -1);
-    const index = this.flights.route.get(flight);
-    const route = this.arena.routes.get(index);
-    route.voids++;
+    const waitsIn = this.flights.waitsIn.get(flight);
+    if (waitsIn === WaitsIn.turn) {
+      this.#free(flight);
+      return;
+    }
+    const index = waitsIn === WaitsIn.rate ? null : this.flights.route.get(flight);
+    const list = index === null ? this.#paced : this.arena.routes.get(index);
+    list.voids++;
     // A list whose head cannot go must not gather void ones for ever.
-    if (route.voids > SWEEP_AFTER && route.voids * 2 > route.waiting) this.#sweep(index, route);
+    if (list.voids > SWEEP_AFTER && list.voids * 2 > list.waiting) this.#sweep(index, list);
   }
 
-  /** Takes the void flights out of a route's list. */
-  #sweep(index: number, route: RouteState): void {
-    let flight = route.waitingFirst;
-    route.waitingFirst = -1;
-    route.waitingLast = -1;
-    route.waiting = 0;
-    route.voids = 0;
-    this.#waitingRoutes.delete(index);
+  /** Takes the void flights out of a list. @param index of its route; null for the list of catch-ups */
+  #sweep(index: number | null, list: WaitingList): void {
+    let flight = list.waitingFirst;
+    list.waitingFirst = -1;
+    list.waitingLast = -1;
+    list.waiting = 0;
+    list.voids = 0;
+    if (index !== null) this.#waitingRoutes.delete(index);
     while (flight !== -1) {
       const next = this.flights.nextInList.get(flight);
-      if (this.flights.state.get(flight) === FlightState.waiting) this.hold(flight);
-      else this.#free(flight);
+      if (this.flights.state.get(flight) !== FlightState.waiting) this.#free(flight);
+      else if (index === null) this.#append(list, flight);
+      else this.hold(flight);
       flight = next;
     }
   }
@@ -478,11 +604,14 @@ export class Occurrences {
   }
 
   #unlist(index: number, route: RouteState): void {
-    route.waitingFirst = this.flights.nextInList.get(route.waitingFirst);
-    route.waiting--;
-    if (route.waitingFirst !== -1) return;
-    route.waitingLast = -1;
-    this.#waitingRoutes.delete(index);
+    this.#takeFirst(route);
+    if (route.waitingFirst === -1) this.#waitingRoutes.delete(index);
+  }
+
+  #takeFirst(list: WaitingList): void {
+    list.waitingFirst = this.flights.nextInList.get(list.waitingFirst);
+    list.waiting--;
+    if (list.waitingFirst === -1) list.waitingLast = -1;
   }
 
   #unlinkFromJob(flight: number, slot: number): void {

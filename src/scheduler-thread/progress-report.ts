@@ -1,7 +1,8 @@
 import type { Clock } from '../clock.ts';
-import { encodeExceptions } from '../job/exceptions.ts';
+import { type Exceptions, encodeExceptions } from '../job/exceptions.ts';
 import type { CatchUp } from './catch-up.ts';
-import { computeFrontier } from './frontier.ts';
+import { computeFrontier, type Frontier } from './frontier.ts';
+import type { Lapses } from './lapses.ts';
 import type { Occurrences } from './occurrences.ts';
 
 /** The part of a report that a checkpoint is made of. */
@@ -11,6 +12,8 @@ export type Checkpointed = {
   readonly exceptions: Uint8Array;
   /** How many had settled by then. */
   readonly settledCount: number;
+  /** Whether it tells of all that is unsettled: listed, or of a paced catch-up. */
+  readonly complete: boolean;
 };
 
 /** A frontier is used again for so many times as long as another would take: they take this share of the thread. */
@@ -26,6 +29,7 @@ export class ProgressReport {
   readonly #clock: Clock;
   readonly #limit: number;
   readonly #catchUp: CatchUp;
+  readonly #lapses: Lapses | null;
   /** Unix ms: after a step back the clock says less than what has run already. */
   #highestNow = 0;
   /** Monotonic ms. */
@@ -34,12 +38,21 @@ export class ProgressReport {
   #costOfEach = 0;
   #last: Checkpointed | null = null;
 
-  /** @param limit the most entries that a list of exceptions has */
-  constructor(occurrences: Occurrences, clock: Clock, limit: number, catchUp: CatchUp) {
+  /**
+   * @param limit the most entries that a list of exceptions has
+   * @param lapses null where catch-ups are not paced
+   */
+  constructor(
+    occurrences: Occurrences,
+    clock: Clock,
+    limit: number,
+    { catchUp, lapses = null }: { catchUp: CatchUp; lapses?: Lapses | null },
+  ) {
     this.#occurrences = occurrences;
     this.#clock = clock;
     this.#limit = limit;
     this.#catchUp = catchUp;
+    this.#lapses = lapses;
   }
 
   /**
@@ -49,7 +62,7 @@ export class ProgressReport {
    */
   read(acknowledged: number, { loading = false, fresh = false }): Checkpointed {
     const { settledCount, unsettledCount } = this.#occurrences;
-    if (loading) return { acknowledged, frontier: null, exceptions: NOTHING, settledCount };
+    if (loading) return { acknowledged, frontier: null, exceptions: NOTHING, settledCount, complete: false };
     const began = this.#clock.monotonic();
     // An earlier report holds as a whole, with the changes that it knew: it says less, and nothing wrong.
     if (!fresh && this.#last !== null && began < this.#endedAt + this.#costOfEach * unsettledCount * REUSE) {
@@ -57,13 +70,32 @@ export class ProgressReport {
     }
     this.#highestNow = Math.max(this.#highestNow, this.#occurrences.latestTurn, this.#clock.now());
     const frontier = computeFrontier(this.#occurrences, this.#highestNow, this.#limit);
-    const { queue, turns } = this.#occurrences;
-    if (this.#catchUp.note(queue.firstTime, this.#highestNow, turns)) this.#occurrences.forgetTurns();
-    const caughtUp = this.#catchUp.read(frontier.time);
-    const exceptions = encodeExceptions({ ...frontier, caughtUp });
-    this.#last = { acknowledged, frontier: frontier.time, exceptions, settledCount };
+    const { caughtUp, paced } = this.#tell(frontier);
+    const exceptions = encodeExceptions({ ...frontier, caughtUp, paced });
+    // Of jobs of which each missed time runs it is not told which have run since the watermark.
+    const isTold = paced !== null && this.#occurrences.arena.runningEach === 0;
+    const complete = frontier.complete && (this.#occurrences.missed.size === 0 || isTold);
+    this.#last = { acknowledged, frontier: frontier.time, exceptions, settledCount, complete };
     this.#endedAt = this.#clock.monotonic();
     this.#costOfEach = (this.#endedAt - began) / Math.max(unsettledCount, FEW);
     return this.#last;
+  }
+
+  /** Of the last one that was made. */
+  get isComplete(): boolean {
+    return this.#last?.complete ?? false;
+  }
+
+  /** How far a catch-up has come, paced or not. */
+  #tell({ time, complete }: Frontier): Pick<Exceptions, 'caughtUp' | 'paced'> {
+    const { queue, missed, turns } = this.#occurrences;
+    if (this.#lapses === null) {
+      if (this.#catchUp.note(queue.firstTime, this.#highestNow, turns)) this.#occurrences.forgetTurns();
+      return { caughtUp: this.#catchUp.read(time), paced: null };
+    }
+    const through = Math.min(Math.floor(this.#highestNow) + 1, queue.firstTime);
+    if (missed.size === 0 && queue.firstTime > this.#clock.now()) this.#lapses.end();
+    // What is neither listed nor in a queue is told by the watermark alone.
+    return { caughtUp: null, paced: complete ? this.#lapses.read(missed.firstTime, through) : null };
   }
 }

@@ -1,3 +1,13 @@
+/** Flights that wait, in the order in which they came: a linked list. */
+export type WaitingList = {
+  /** -1 when it is empty. */
+  waitingFirst: number;
+  waitingLast: number;
+  /** Flights in it, and how many of them are void. */
+  waiting: number;
+  voids: number;
+};
+
 /**
  * The routes that jobs publish to, each stored once, with what is known of how well it goes. A route can be
  *
@@ -8,7 +18,7 @@
  *
  * so that a route which goes badly never holds up the others. What cannot be sent waits in the route's list.
  */
-export type RouteState = {
+export type RouteState = WaitingList & {
   readonly exchange: string;
   readonly routingKey: string;
   /** Jobs and flights that publish to it. */
@@ -24,12 +34,6 @@ export type RouteState = {
   /** The broker refuses its messages; since when it takes them nevertheless (monotonic ms), 0 when it does not. */
   refused: boolean;
   takenSince: number;
-  /** Flights that wait, in the order in which they came back or were held: the first and last of a linked list, -1 when it is empty. */
-  waitingFirst: number;
-  waitingLast: number;
-  /** Flights in that list, and how many of them are void. */
-  waiting: number;
-  voids: number;
 };
 
 /** ms without a confirm after which a route is limited. */

@@ -1,6 +1,7 @@
 import type { Clock, Timers } from '../clock.ts';
 import { decodeExceptions } from '../job/exceptions.ts';
 import type { JobRow } from '../job/job.ts';
+import type { PacedCatchUp } from '../job/paced-catch-up.ts';
 import type { EventInterest } from '../protocol/events.ts';
 import type { JobChange, Progress, SchedulerCounters } from '../protocol/main-scheduler.ts';
 import type { Answer, Question } from '../protocol/questions.ts';
@@ -15,11 +16,13 @@ import { answer } from './answers.ts';
 import { buildBatch } from './batch-builder.ts';
 import { BatchesOut } from './batches-out.ts';
 import { CatchUp } from './catch-up.ts';
+import { CatchUpRate } from './catch-up-rate.ts';
 import { Connections } from './connections.ts';
-import { DueBatch } from './due-batch.ts';
+import { DueBatch, type Pacing, TURNS_IN_ONE_GO } from './due-batch.ts';
 import { DueCount } from './due-count.ts';
 import { EventNotes } from './event-notes.ts';
 import { Intake } from './intake.ts';
+import { Lapses } from './lapses.ts';
 import { LatenessCount } from './lateness-count.ts';
 import { LIMITS, type Limits } from './limits.ts';
 import { isTaken, Occurrences } from './occurrences.ts';
@@ -58,6 +61,8 @@ export type SchedulerOptions = {
   readonly misfireAfter: number;
   /** The most missed times of a job that `misfire=all` runs. */
   readonly misfireBacklog: number;
+  /** Catch-up runs a second; 0, which is the default, for no limit. */
+  readonly catchupRate?: number;
   /** The durable watermark, Unix ms, and exceptions. */
   readonly watermark: number;
   readonly exceptions: Uint8Array;
@@ -109,16 +114,29 @@ export class Scheduler {
       misfireAfter: options.misfireAfter,
       backlog: options.misfireBacklog,
     });
+    const exceptions = decodeExceptions(options.exceptions);
+    const { watermark, misfireAfter, catchupRate = 0 } = options;
+    const catchUp = new CatchUp(exceptions.caughtUp, watermark);
+    const paced = tellsFrom(watermark, exceptions.paced ?? null);
+    if (paced !== null) catchUp.lose();
+    const from = catchUp.durable === null ? watermark : null;
+    const now = options.clock.now();
+    const lapses = catchupRate === 0 ? null : new Lapses({ misfireAfter, durable: paced, from, now });
+    const pacing: Pacing | null = lapses && {
+      ...{ rate: new CatchUpRate(catchupRate), lapses, misfireAfter, listed: limits.exceptions },
+      loading: () => this.#intake.loading,
+    };
     this.#due = new DueBatch({
       occurrences: this.#occurrences,
       limit: limits.batch,
       isUsable: (exchange) => this.#isUsable(exchange),
+      pacing,
     });
-    const exceptions = decodeExceptions(options.exceptions);
-    const { watermark } = options;
-    const catchUp = new CatchUp(exceptions.caughtUp, watermark);
-    this.#report = new ProgressReport(this.#occurrences, options.clock, limits.exceptions, catchUp);
-    this.#intake = new Intake(this.#occurrences, watermark, exceptions, catchUp);
+    this.#report = new ProgressReport(this.#occurrences, options.clock, limits.exceptions, {
+      catchUp,
+      lapses,
+    });
+    this.#intake = new Intake(this.#occurrences, watermark, exceptions, { catchUp, paced, lapses });
   }
 
   /** Takes in the changes of one committed batch. */
@@ -275,9 +293,12 @@ export class Scheduler {
     }
     const progress = this.progress(true);
     const { sent } = this.#occurrences.flights;
-    const isListed = this.#occurrences.unsettledCount <= this.#limits.exceptions;
+    const { loading } = this.#intake;
+    const isListed = loading
+      ? this.#occurrences.unsettledCount <= this.#limits.exceptions
+      : this.#report.isComplete;
     // Until the table is loaded the durable checkpoint stays as it is, and what ran meanwhile runs again.
-    const unwritten = this.#intake.loading && this.#occurrences.settledCount > 0;
+    const unwritten = loading && this.#occurrences.settledCount > 0;
     return { progress, clean: sent === 0 && isListed && !unwritten };
   }
 
@@ -300,10 +321,17 @@ export class Scheduler {
   #holdDue(): void {
     const { queue } = this.#occurrences;
     const now = this.#options.clock.now();
+    // In daily work others are to have their turn; a stop is to leave nothing.
+    let left = this.#stopping ? Number.POSITIVE_INFINITY : TURNS_IN_ONE_GO;
     while (queue.firstTime <= now && this.#occurrences.unsettledCount <= this.#limits.exceptions) {
+      if (this.#due.putOff(queue.firstSlot, now)) {
+        if (--left === 0) return;
+        continue;
+      }
       const flight = this.#occurrences.takeTurn(queue.firstSlot, now);
       if (flight !== -1) this.#occurrences.hold(flight);
     }
+    this.#due.listMissed(now);
   }
 
   /** What a thread knew of the exchanges goes with its connection. */
@@ -387,7 +415,8 @@ export class Scheduler {
     if (monotonic >= this.#trustedUntil) return Number.POSITIVE_INFINITY;
     const delay = this.#occurrences.queue.firstTime - clock.now();
     if (delay <= 0) return this.#mayDispatch() ? 0 : Number.POSITIVE_INFINITY;
-    return Math.min(delay, this.#due.untilRetry(monotonic));
+    const paced = this.#mayDispatch() ? this.#due.untilPaced(monotonic) : Number.POSITIVE_INFINITY;
+    return Math.min(delay, this.#due.untilRetry(monotonic), paced);
   }
 
   #wakeIn(delay: number): void {
@@ -406,9 +435,16 @@ export class Scheduler {
       dueNow: this.#dueCount.read(queue, clock.now(), clock.monotonic()),
       inFlight: flights.sent,
       heldBack: flights.waiting,
+      catchUpsWaiting: this.#occurrences.pacedCount,
       connections: this.#connected.size,
       reconnects: this.#connected.reconnects,
       lateness: this.#lateness.read(),
     };
   }
+}
+
+/** How far the last owner had come in a paced catch-up, where it is told from this watermark (Unix ms). */
+function tellsFrom(watermark: number, paced: PacedCatchUp | null): PacedCatchUp | null {
+  if (paced === null || paced.lapses.length === 0) return null;
+  return paced.lapses[0]!.from <= watermark && watermark <= paced.missedFrom ? paced : null;
 }

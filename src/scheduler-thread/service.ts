@@ -8,6 +8,7 @@ import type { Question } from '../protocol/questions.ts';
 import type { PublishAnswer, PublishBatch, PublisherReport } from '../protocol/scheduler-publisher.ts';
 import { type TypedPort, unreachable } from '../protocol/typed-port.ts';
 import { BrokerLog } from './broker-log.ts';
+import { CatchUpLog } from './catch-up-log.ts';
 import { CutLog } from './cut-log.ts';
 import type { Limits } from './limits.ts';
 import { type LoaderOptions, loadTable } from './loader.ts';
@@ -64,6 +65,7 @@ export class SchedulerService {
   readonly #publishers: Publishers;
   readonly #brokerLog: BrokerLog;
   readonly #cutLog: CutLog;
+  readonly #catchUpLog: CatchUpLog;
   readonly #reportInterval: number;
   #reportTimer: unknown;
   #eventsTimer: unknown = null;
@@ -75,6 +77,7 @@ export class SchedulerService {
     this.#options = options;
     this.#brokerLog = new BrokerLog(log);
     this.#cutLog = new CutLog(log, clock);
+    this.#catchUpLog = new CatchUpLog(log, clock, init.config.catchupRate);
     // A checkpoint is never older than the interval, the age of the report that it is made of included.
     this.#reportInterval = init.config.checkpointInterval / 5;
     this.#scheduler = new Scheduler({
@@ -88,6 +91,7 @@ export class SchedulerService {
       tag: init.tag,
       misfireAfter: init.config.misfireAfter,
       misfireBacklog: init.config.misfireBacklog,
+      catchupRate: init.config.catchupRate,
       watermark: init.watermark,
       exceptions: init.exceptions,
       trustedUntil: init.trustedUntil,
@@ -176,7 +180,9 @@ export class SchedulerService {
     this.#tellEvents();
     this.#cutLog.note(this.#scheduler.cut);
     this.#tellUnknown();
-    this.#options.port.send({ type: 'progress', progress: this.#scheduler.progress() });
+    const progress = this.#scheduler.progress();
+    this.#catchUpLog.note(progress.counters.catchUpsWaiting);
+    this.#options.port.send({ type: 'progress', progress });
   }
 
   #tellUnknown(): void {

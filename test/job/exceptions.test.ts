@@ -54,3 +54,17 @@ t.test('how far a catch-up has come survives it too', async (t) => {
   t.throws(() => decodeExceptions(bytes.subarray(0, bytes.length - 1)), RangeError);
   t.equal(decodeExceptions(encodeExceptions(list([[5, origin]]))).caughtUp, null);
 });
+
+t.test('and of one that is paced', async (t) => {
+  const from = 1_800_000_000_000;
+  const paced = {
+    ...{ misfireAfter: 60_000, known: from - 5, missedFrom: from + 90, through: from + 7_200_000 },
+    lapses: [
+      { from, clock: from + 3_600_000, missedFrom: Number.POSITIVE_INFINITY, waitsFrom: from + 80 },
+      { from: from + 3_700_000, clock: from + 7_000_000, missedFrom: from + 85, waitsFrom: from + 3_700_000 },
+    ],
+  };
+  const bytes = encodeExceptions({ ...list([[5, from]]), paced });
+  t.match(decodeExceptions(bytes), { caughtUp: null, paced });
+  t.throws(() => decodeExceptions(bytes.subarray(0, bytes.length - 1)), RangeError);
+});

@@ -41,6 +41,7 @@ t.test('a scheduler that starts anew lets no counter fall', async (t) => {
     cancelled: 3,
     inFlight: 3,
     heldBack: 1,
+    catchUpsWaiting: 1,
   };
   const now = { jobs: 7, jobBytes: 8, dueNow: 9, connections: 2, reconnects: 1 };
   first(counters({ ...last, ...now, dispatched: 15, nacked: 4, lost: 5, recovered: 6 }, 12));

@@ -8,6 +8,7 @@ export type Facts = {
   readonly options: OracleOptions;
   readonly troubles: readonly Span[];
   readonly repeatable: readonly Span[];
+  readonly paced: readonly Span[];
   readonly ends: readonly number[];
   readonly stale: readonly Span[];
 };
@@ -85,7 +86,7 @@ class JobJudge {
     );
   }
 
-  #judgePunctuality({ sent, arrivedAt, scheduledAt }: Attempt): void {
+  #judgePunctuality({ sent, arrivedAt, scheduledAt, missed }: Attempt): void {
     const { lateAfter, clockTolerance } = this.#facts.options;
     const lateness = (sent?.clock ?? arrivedAt!) - scheduledAt;
     // An owner whose clock was ahead may have left it: what was due once is due at once.
@@ -94,7 +95,8 @@ class JobJudge {
       this.#find('early', scheduledAt, `by ${-lateness} ms`);
     }
     const at = sent?.at ?? arrivedAt!;
-    if (lateness > lateAfter && !this.#troubled(at - lateness, at)) {
+    const isPaced = missed > 0 && within(this.#facts.paced, at);
+    if (lateness > lateAfter && !isPaced && !this.#troubled(at - lateness, at)) {
       this.#find('late', scheduledAt, `by ${lateness} ms, and nothing was in the way`);
     }
   }

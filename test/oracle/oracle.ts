@@ -51,6 +51,8 @@ export class Oracle {
   readonly troubles: Span[] = [];
   /** What was confirmed in such a span may come once more. */
   readonly repeatable: Span[] = [];
+  /** Catch-ups waited for their rate. */
+  readonly paced: Span[] = [];
   /** Owners ended; each by its own clock. */
   readonly ends: number[] = [];
   /** An owner that was no owner any more may have published. */
@@ -128,6 +130,11 @@ export class Oracle {
    */
   mayRepeat(span: Span): void {
     this.repeatable.push(span);
+  }
+
+  /** While this lasts catch-ups wait for their rate: those alone may be late. */
+  catchUpsPaced(span: Span): void {
+    this.paced.push(span);
   }
 
   /** An owner has ended. @param clock what its clock said: what was due by that is not early */

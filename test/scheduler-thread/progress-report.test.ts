@@ -15,7 +15,11 @@ function setUp() {
     },
     monotonic: () => time.monotonic,
   };
-  return { occurrences, time, report: new ProgressReport(occurrences, clock, 2, new CatchUp(null, 0)) };
+  return {
+    occurrences,
+    time,
+    report: new ProgressReport(occurrences, clock, 2, { catchUp: new CatchUp(null, 0) }),
+  };
 }
 
 t.test('while the table loads a report says nothing of the progress', async (t) => {

@@ -21,6 +21,8 @@ const LEASE = 5000;
 export type RecoveryOptions = {
   /** How likely the clock steps back with a crash, and in between, 0 to 1. */
   readonly stepsBack: number;
+  /** Whether catch-ups are paced. */
+  readonly paced?: boolean;
 };
 
 /** A message that a publisher has. */
@@ -152,6 +154,7 @@ export class RecoveryRun {
       // A run then counts its own time only where it is later than its interval.
       misfireAfter: Number.MAX_SAFE_INTEGER,
       misfireBacklog: 1000,
+      catchupRate: this.#options.paced && this.#chance(0.8) ? this.#pick([1, 5, 100]) : 0,
       limits: this.#limits,
       ...{ watermark, exceptions },
       trustedUntil: Number.POSITIVE_INFINITY,
@@ -415,7 +418,7 @@ export class RecoveryRun {
     this.#scheduler.trust(Number.POSITIVE_INFINITY);
     await settleMicrotasks();
     await this.#time.leap(this.#options.stepsBack > 0 ? 413_000 : 13_000);
-    for (let count = 0; count < 30; count++) await this.#time.advance(100);
+    for (let count = 0; count < (this.#options.paced ? 150 : 30); count++) await this.#time.advance(100);
     this.#checkSettled(this.#scheduler.progress());
     for (const row of this.#rows.values()) this.#judge(row);
   }

@@ -33,6 +33,7 @@ export function setUp(
     exceptions?: [number, number, number?][] | Uint8Array;
     limits?: Limits;
     misfireBacklog?: number;
+    catchupRate?: number;
   } = {},
 ) {
   const {
@@ -41,6 +42,7 @@ export function setUp(
     exceptions = [],
     limits,
     misfireBacklog = 1000,
+    catchupRate = 0,
   } = options;
   const time = new ManualTime(NOW);
   const sent: Sent[] = [];
@@ -81,6 +83,7 @@ export function setUp(
     tag: 'k3x9',
     misfireAfter: 60_000,
     misfireBacklog,
+    catchupRate,
     watermark,
     exceptions: exceptions instanceof Uint8Array ? exceptions : exceptionsOf(exceptions),
     limits,

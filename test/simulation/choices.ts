@@ -36,6 +36,8 @@ export type Choices = {
   /** So that few jobs are many. */
   readonly limits: Limits;
   readonly batchesAtOnce: number;
+  /** Catch-up runs a second; 0 for no limit. */
+  readonly catchupRate: number;
 };
 
 export function choose(world: World, focus: Partial<Choices>): Choices {
@@ -65,14 +67,17 @@ export function choose(world: World, focus: Partial<Choices>): Choices {
       exceptions: world.pick([LIMITS.exceptions, LIMITS.exceptions, LIMITS.exceptions, 6, 1]),
     },
     batchesAtOnce: world.pick([16, 16, 1]),
+    catchupRate: 0,
   };
-  return { ...drawn, ...focus };
+  // So low that catch-ups wait, and so high that all have gone by the end.
+  const catchupRate = drawn.jobs * world.pick([0, 0, 1, 4, 20]);
+  return { ...drawn, catchupRate, ...focus };
 }
 
 const DEFAULTS = loadConfig({ env: {}, args: [] }).config;
 
 export function configOf(choices: Choices): Config {
-  const { lease, withoutLease, checkpointInterval, publisherThreads } = choices;
+  const { lease, withoutLease, checkpointInterval, publisherThreads, catchupRate } = choices;
   return {
     http: DEFAULTS.http,
     mysql: { host: 'sim', port: 3306, user: 'root', password: '', database: 'test', table: 'dalga' },
@@ -83,6 +88,7 @@ export function configOf(choices: Choices): Config {
     stopTimeout: 8000,
     misfireAfter: 60_000,
     misfireBacklog: 1000,
+    catchupRate,
     memoryLimit: 1_000_000_000,
   };
 }

@@ -214,6 +214,7 @@ class Simulation {
     }
     // A lease that has just ended again lets nothing out.
     if (counters.dueNow > 0) return `${counters.dueNow} due`;
+    if (counters.catchUpsWaiting > 0) return `${counters.catchUpsWaiting} catch-ups wait`;
     const exceptions = decodeExceptions(this.#server.tables.state.exceptions as Uint8Array).ids.length;
     if (exceptions > 0) return `${exceptions} exceptions`;
     if (!this.#clients.resolveAll()) return 'a change is not answered';

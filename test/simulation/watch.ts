@@ -24,6 +24,9 @@ const CHECKPOINT_AFTERMATH = 3500;
 /** What is due and waits for so long is more than a moment's work, ms. */
 const BACKLOG = 200;
 
+/** How old a report of the scheduler may be, ms. */
+const REPORTED_WITHIN = 500;
+
 /** What any message between threads may take, ms. */
 const SLOWEST_PORT = 40;
 
@@ -31,6 +34,8 @@ const SLOWEST_PORT = 40;
 export class Watch {
   readonly #options: WatchOptions;
   #hinderedSince: number | null = 0;
+  /** Of the first look, and of the last, while catch-ups waited for their rate. */
+  #paced: { readonly from: number; to: number } | null = null;
   #epoch: unknown = 0;
 
   constructor(options: WatchOptions) {
@@ -44,6 +49,7 @@ export class Watch {
 
   end(): void {
     this.#hindered(false);
+    this.#tellPaced();
   }
 
   schedulerEnded(process: Process): void {
@@ -116,7 +122,8 @@ export class Watch {
   #sample(): void {
     const { world, instances } = this.#options;
     for (const { process } of instances) {
-      const isBehind = (process?.tenure.ownerOrNull()?.counters?.dueNow ?? 0) > 0;
+      const counters = process?.tenure.ownerOrNull()?.counters;
+      const isBehind = counters != null && counters.dueNow + counters.catchUpsWaiting > 0;
       if (process !== null) process.backlogSince = isBehind ? (process.backlogSince ?? world.now) : null;
     }
     const ready = instances.some(({ process }) => {
@@ -129,7 +136,24 @@ export class Watch {
       return !('ownership' in reasons || 'loading' in reasons || 'rabbitmq' in reasons);
     });
     this.#hindered(!ready);
+    const waiting = instances.some(
+      ({ process }) => (process?.tenure.ownerOrNull()?.counters?.catchUpsWaiting ?? 0) > 0,
+    );
+    if (waiting) {
+      this.#paced ??= { from: world.now, to: world.now };
+      this.#paced.to = world.now;
+    } else this.#tellPaced();
     world.after(SAMPLE, () => this.#sample());
+  }
+
+  /** What waits is known from reports, which come a moment later. */
+  #tellPaced(): void {
+    if (this.#paced === null) return;
+    const { from, to } = this.#paced;
+    this.#options.world.count('catch-ups were paced', 1);
+    const margin = REPORTED_WITHIN + this.#options.choices.portDelay;
+    this.#options.oracle.catchUpsPaced({ from: EPOCH + from - margin, to: EPOCH + to + margin });
+    this.#paced = null;
   }
 
   #hindered(hindered: boolean): void {

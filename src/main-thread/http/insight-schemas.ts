@@ -195,6 +195,10 @@ export const statusSchema = {
           due: { ...count, description: 'Jobs whose time has come and that were not taken yet' },
           in_flight: count,
           held_back: count,
+          catch_ups_waiting: {
+            ...count,
+            description: 'Jobs whose catch-up runs wait for DALGA_CATCHUP_RATE',
+          },
           lateness: {
             ...whole({
               minutes: count,

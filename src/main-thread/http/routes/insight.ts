@@ -141,6 +141,7 @@ function formatStatus({ scheduler, lateness, versions, ...standing }: Status): s
     due: dueNow,
     in_flight: inFlight,
     held_back: heldBack,
+    catch_ups_waiting: scheduler.catchUpsWaiting,
     lateness: {
       minutes: 5,
       count: lateness?.count ?? 0,
