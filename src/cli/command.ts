@@ -57,7 +57,7 @@ export const EXIT = {
   missing: 1,
   /** It is refused: by the command line, a file, or Dalga. Nothing was changed. */
   refused: 2,
-  /** There is no answer, or Dalga cannot do it now (503): try again later. */
+  /** There is no answer, or Dalga cannot do it now (429, 503): try again later. */
   unreachable: 3,
 } as const;
 

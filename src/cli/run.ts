@@ -22,6 +22,9 @@ export type World = {
   readonly stderr: Screen;
 };
 
+/** Of HTTP: the same may be done later. */
+const LATER = new Set([429, 503]);
+
 /** Whether the command line is one of the shell's commands, and not of the server: that takes flags alone. */
 export function isCommand(args: readonly string[]): boolean {
   return args[0] !== undefined && args[0] !== '' && !args[0].startsWith('-');
@@ -127,7 +130,7 @@ function explain(
 ): { readonly message: string; readonly code: number } | null {
   if (error instanceof DalgaProblem) {
     if (error.missing) return { message: error.message, code: EXIT.missing };
-    if (error.status !== 503) return { message: error.message, code: EXIT.refused };
+    if (!LATER.has(error.status)) return { message: error.message, code: EXIT.refused };
     return { message: `Dalga cannot do it now: ${error.message}`, code: EXIT.unreachable };
   }
   const where = env.DALGA_URL ? 'DALGA_URL says that Dalga is there' : 'set DALGA_URL to where Dalga listens';

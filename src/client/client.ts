@@ -261,7 +261,10 @@ export class DalgaClient {
     return (await orNull(this.#transport.nothing(call).then(() => true))) ?? false;
   }
 
-  /** What happens, as it happens: it has no end but that of the connection. What was published is a sample. */
+  /**
+   * What happens, as it happens; of what happens often a sample. It ends when the instance stops or loses the table, and
+   * nothing is told again: whoever listens anew has missed what was in between.
+   */
   async *events(
     filters: EventFilters = {},
     options: CallOptions = {},

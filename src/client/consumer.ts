@@ -16,6 +16,8 @@ export type DalgaMessage = JobName & {
   /** The body as text: the job. For one with a payload of its own that payload; the message does not name the job then. */
   readonly job: string;
   readonly body: Uint8Array;
+  /** Why it came: by its schedule, by hand, or as one of a backfill. */
+  readonly kind: 'scheduled' | 'run' | 'backfill';
   /** When the run was due. Of a catch-up run: the latest time that it stands for. */
   readonly scheduledAt: Date;
   /** On a catch-up run: how many runs it stands for that were missed; else 0. */
@@ -55,6 +57,7 @@ export function parseMessage(delivered: DeliveredMessage | null): DalgaMessage |
     // A leading U+FEFF belongs to the name.
     job: new TextDecoder('utf-8', { ignoreBOM: true }).decode(content),
     body: content,
+    kind: (headers['x-dalga-kind'] ?? 'scheduled') as DalgaMessage['kind'],
     scheduledAt: new Date(scheduledAt),
     missed: Number(headers['x-dalga-missed'] ?? 0),
     id: properties.messageId,

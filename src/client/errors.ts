@@ -14,6 +14,7 @@ export type ProblemCode =
   | 'body_too_large'
   | 'uri_too_long'
   | 'unsupported_media_type'
+  | 'too_many_backfills'
   | 'headers_too_large'
   | 'internal'
   | 'not_ready'
@@ -21,6 +22,7 @@ export type ProblemCode =
   | 'database_unavailable'
   | 'outcome_unknown'
   | 'stopping'
+  | 'too_many_listeners'
   | 'insufficient_memory';
 
 /** A refusal as the API tells it (RFC 9457). */

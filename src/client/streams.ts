@@ -46,21 +46,19 @@ export async function* linesOf(chunks: AsyncIterable<Uint8Array>): AsyncGenerato
 /** Server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html), whose data are JSON. */
 export async function* eventsOf(lines: AsyncIterable<string>): AsyncGenerator<DalgaEvent> {
   let type = '';
-  let id: string | null = null;
   let data: string[] = [];
   for await (const line of lines) {
     if (line === '') {
-      if (data.length > 0) yield { type: type || 'message', id, data: JSON.parse(data.join('\n')) };
+      if (data.length > 0) yield { type, ...JSON.parse(data.join('\n')) };
       type = '';
       data = [];
       continue;
     }
+    // A line that begins with a colon is a comment: it keeps the connection open.
     const colon = line.indexOf(':');
     const field = colon === -1 ? line : line.slice(0, colon);
     const value = colon === -1 ? '' : line.slice(colon + 1).replace(/^ /, '');
-    // A line that begins with a colon is a comment: it keeps the connection open.
     if (field === 'event') type = value;
     else if (field === 'data') data.push(value);
-    else if (field === 'id') id = value;
   }
 }

@@ -216,17 +216,18 @@ t.test('run, backfill, backfills', async (t) => {
 t.test('events, a line each', async (t) => {
   const { url, requests } = await stubServer(t, (_request, response) => {
     response.writeHead(200, { 'content-type': 'text/event-stream' });
-    response.end('event: published\ndata: {"job":"a\\n","late_ms":3}\n\n');
+    response.write('event: published\ndata: {"at":"2030","routing_key":"k","job":"a\\n","late_ms":3}\n\n');
+    response.end('event: sampled\ndata: {"at":"2031","left_out":{"published":7}}\n\n');
   });
   const run = shell(url);
   t.match(await run('events', '--type', 'published'), {
-    code: 0,
-    out: 'published  job=a\\n  late_ms=3\n',
-    err: /ended/,
+    code: 3,
+    out: '2030  published  k  a\\n  late_ms=3\n2031  sampled  left_out={"published":7}\n',
+    err: /ended the stream/,
   });
-  t.equal(
+  t.match(
     (await run('events', '--json')).out,
-    '{"type":"published","id":null,"data":{"job":"a\\n","late_ms":3}}\n',
+    /^{"type":"published","at":"2030",.*}\n{"type":"sampled",.*}\n$/,
   );
   t.equal(requests[0]!.path, '/events?type=published');
 });

@@ -133,7 +133,7 @@ t.test('what is no job', async (t) => {
 t.test('runs by hand and backfills', async (t) => {
   const backfill = {
     ...{ id: '7', kind: 'backfill', job: 'j', routing_key: 'k', from: '2026-01-01T00:00:00Z' },
-    ...{ to: '2026-01-02T00:00:00Z', position: null, published: 0, created: '2026-01-03T00:00:00Z' },
+    ...{ to: '2026-01-02T00:00:00Z', position: 'x', published: 0, created: '2026-01-03T00:00:00Z' },
   };
   const { url, requests } = await stubServer(t, (request, response, body) => {
     if (request.method === 'DELETE') response.writeHead(204).end();

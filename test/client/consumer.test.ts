@@ -14,8 +14,10 @@ t.test('a consumer reads messages', async (t) => {
   t.same(parseMessage(message), {
     ...{ routingKey: 'check_feed', job: '1234', body: Buffer.from('1234') },
     ...{ scheduledAt: new Date(1_800_000_000_000), missed: 2, id: 'k3x9.1.mia1b2c3', redelivered: false },
-    headers: message.properties.headers,
+    ...{ headers: message.properties.headers, kind: 'scheduled' },
   });
+  const headers = { ...message.properties.headers, 'x-dalga-kind': 'run' };
+  t.match(parseMessage({ ...message, properties: { ...message.properties, headers } }), { kind: 'run' });
   const { job } = parseMessage({ ...message, content: Buffer.from('\ufeffa') });
   t.equal(job, '\ufeffa', 'a leading U+FEFF belongs to the name');
   t.equal(parseMessage(null), null, 'the consumer was cancelled');

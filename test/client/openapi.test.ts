@@ -5,9 +5,13 @@ import { serve } from '../main-thread/http/harness.ts';
 import { type Document, type Operation, shapeOfQuery, shapeOfSchema, shapesOfTypes } from './shapes.ts';
 
 const folder = fileURLToPath(new URL('../../../src/client/', import.meta.url));
-const types = shapesOfTypes(
-  ['types/jobs.ts', 'types/insight.ts', 'types/runs.ts', 'errors.ts'].map((file) => folder + file),
+const types = new Map(
+  shapesOfTypes(
+    ['types/jobs.ts', 'types/insight.ts', 'types/runs.ts', 'errors.ts'].map((file) => folder + file),
+  ),
 );
+// Each of them may stand in the query string instead.
+types.set('BackfillBody', types.get('BackfillParameters')!.replaceAll(': string', '?: string'));
 
 const JSON_TYPE = 'application/json';
 const NDJSON = 'application/x-ndjson';
@@ -91,7 +95,7 @@ const OPERATIONS: Readonly<Record<string, Expected>> = {
   },
   'POST /jobs/{routing_key}/{job}/backfill': {
     call: (dalga) => dalga.backfill(name, span),
-    query: 'BackfillParameters',
+    ...{ query: 'BackfillParameters', body: orForm('BackfillBody') },
     answers: { 202: json('Backfill') },
   },
   'GET /backfills': { call: (dalga) => dalga.backfills(), answers: { 200: json('Backfills') } },
@@ -100,7 +104,7 @@ const OPERATIONS: Readonly<Record<string, Expected>> = {
   'GET /events': {
     call: (dalga) => dalga.events().next(),
     query: 'EventFilters',
-    answers: { 200: { 'text/event-stream': 'string' } },
+    answers: { 200: { 'text/event-stream': 'DalgaEvent' } },
   },
 };
 
@@ -121,6 +125,9 @@ const NOT_YET = new Set([
   'DELETE /backfills/{id}',
   'GET /events',
 ]);
+
+/** Codes of refusals that the document is still to tell of; likewise. */
+const CODES_NOT_YET = ['too_many_backfills', 'too_many_listeners'];
 
 async function openapi(t: Test): Promise<{ document: Document; operations: ReadonlyMap<string, Operation> }> {
   const { ask } = await serve(t);
@@ -178,11 +185,20 @@ t.test('each type is what the document says', async (t) => {
       );
     }
   }
-  t.equal(
-    types.get('Problem'),
-    shapeOfSchema(document.components.schemas.Problem!, document),
-    'Problem, and its codes',
+});
+
+t.test('the codes of refusals', async (t) => {
+  const { document } = await openapi(t);
+  const { Problem } = document.components.schemas;
+  const codes = Problem!.properties!.code!.enum!;
+  t.same(
+    CODES_NOT_YET.filter((code) => codes.includes(code)),
+    [],
+    'these are told of now',
   );
+  const code = { enum: [...codes, ...CODES_NOT_YET] };
+  const whole = { ...Problem, properties: { ...Problem!.properties, code } };
+  t.equal(types.get('Problem'), shapeOfSchema(whole, document));
 });
 
 function typed(name: string): string {

@@ -1,5 +1,11 @@
-import type { Forecast, ForecastParameters, ForecastSchedule, Status } from '../../client/client.ts';
-import { type Command, type Options, UsageError } from '../command.ts';
+import type {
+  DalgaEvent,
+  Forecast,
+  ForecastParameters,
+  ForecastSchedule,
+  Status,
+} from '../../client/client.ts';
+import { type Command, EXIT, type Options, UsageError } from '../command.ts';
 import { named, SCHEDULE } from '../job-options.ts';
 import type { Output } from '../output.ts';
 import { barChart, block, printable, table } from '../render.ts';
@@ -121,19 +127,23 @@ export const events: Command = {
   takes: [],
   does: 'shows what happens, as it happens, until Ctrl-C',
   options: {
-    type: { kind: 'text', value: 'TYPE', says: 'one kind of event' },
+    type: { kind: 'text', value: 'TYPES', says: 'the types of events to be told of, with commas between' },
     'routing-key': { kind: 'text', value: 'KEY', says: 'those of one routing key' },
   },
-  examples: ['events --type returned', 'events --routing-key check_feed --json'],
+  examples: ['events --type returned,misfired', 'events --routing-key check_feed --json'],
   async run({ client, values, output }) {
     for await (const event of client.events(named(values, events.options!))) {
-      const members = Object.entries(event.data).map(([name, value]) => `${name}=${plain(value)}`);
-      await output.print(output.json ? JSON.stringify(event) : [event.type, ...members].join('  '));
+      await output.print(output.json ? JSON.stringify(event) : describeEvent(event));
     }
-    output.say('the server has ended the stream');
-    return {};
+    return { code: EXIT.unreachable, says: 'Dalga has ended the stream: it stops, or has lost the table' };
   },
 };
+
+function describeEvent({ at, type, routing_key, job, ...others }: DalgaEvent): string {
+  const members = Object.entries(others).map(([name, value]) => `${name}=${plain(value)}`);
+  const named = [routing_key, job].filter((name) => typeof name === 'string').map(plain);
+  return [at, type, ...named, ...members].join('  ');
+}
 
 function plain(value: unknown): string {
   return printable(typeof value === 'string' ? value : JSON.stringify(value));

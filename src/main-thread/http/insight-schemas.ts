@@ -17,12 +17,16 @@ const howMany = {
 };
 
 function json(schema: object) {
-  return { 'application/json': { schema } };
+  return { 'application/json': { schema: whole(schema) } };
 }
 
-/** An object of an answer: all its members are always there. */
-function whole(properties: Readonly<Record<string, object>>) {
-  return { type: 'object', required: Object.keys(properties), properties };
+/** Answers are told whole: all members of their objects are always there. */
+function whole(schema: object): object {
+  const { properties, items } = schema as { properties?: Record<string, object>; items?: object };
+  if (items !== undefined) return { ...schema, items: whole(items) };
+  if (properties === undefined) return schema;
+  const members = Object.entries(properties).map(([name, member]) => [name, whole(member)]);
+  return { ...schema, required: Object.keys(properties), properties: Object.fromEntries(members) };
 }
 
 const runs = { type: 'array', items: exactTime };
@@ -85,23 +89,26 @@ export const previewSchema = {
   },
 };
 
-const entry = whole({
-  event: {
-    type: 'string',
-    enum: [
-      ...['published', 'returned', 'nacked', 'lost', 'unsent', 'held_back', 'superseded', 'skipped'],
-      ...['cancelled', 'rerouted'],
-    ],
+const entry = {
+  type: 'object',
+  properties: {
+    event: {
+      type: 'string',
+      enum: [
+        ...['published', 'returned', 'nacked', 'lost', 'unsent', 'held_back', 'superseded', 'skipped'],
+        ...['cancelled', 'rerouted'],
+      ],
+    },
+    scheduled_at: exactTime,
+    sent_at: {
+      ...orNull('string'),
+      description: 'When it was handed to a publisher; null when it never was',
+    },
+    at: { ...exactTime, description: 'When this was learned' },
+    late_ms: { ...orNull('number'), description: 'From the scheduled time to the handing over, ms' },
+    count: { ...count, description: 'How many earlier runs it stands for; of skipped: how many were' },
   },
-  scheduled_at: exactTime,
-  sent_at: {
-    ...orNull('string'),
-    description: 'When it was handed to a publisher; null when it never was',
-  },
-  at: { ...exactTime, description: 'When this was learned' },
-  late_ms: { ...orNull('number'), description: 'From the scheduled time to the handing over, ms' },
-  count: { ...count, description: 'How many earlier runs it stands for; of skipped: how many were' },
-});
+};
 
 export const historySchema = {
   operationId: 'getHistory',
@@ -166,7 +173,7 @@ export const forecastSchema = {
           steps,
           routes: {
             type: 'array',
-            items: whole({ routing_key: orNull('string'), steps }),
+            items: { type: 'object', properties: { routing_key: orNull('string'), steps } },
           },
         },
       }),
@@ -175,7 +182,10 @@ export const forecastSchema = {
   },
 };
 
-const counts = (...names: readonly string[]) => whole(Object.fromEntries(names.map((name) => [name, count])));
+const counts = (...names: readonly string[]) => ({
+  type: 'object',
+  properties: Object.fromEntries(names.map((name) => [name, count])),
+});
 
 export const statusSchema = {
   operationId: 'getStatus',
@@ -185,8 +195,9 @@ export const statusSchema = {
   response: {
     200: {
       description: 'Its status',
-      content: json(
-        whole({
+      content: json({
+        type: 'object',
+        properties: {
           lease: { type: 'string', enum: ['starting', 'standby', 'owner', 'stopping'] },
           ready: { type: 'boolean' },
           owner: { ...orNull('string'), description: 'Host and address of the instance that owns the table' },
@@ -200,14 +211,15 @@ export const statusSchema = {
             description: 'Jobs whose catch-up runs wait for DALGA_CATCHUP_RATE',
           },
           lateness: {
-            ...whole({
+            type: 'object',
+            description: 'Of the messages of the last minutes, ms; right to a sixteenth',
+            properties: {
               minutes: count,
               count,
               ...Object.fromEntries(
                 ['p50_ms', 'p99_ms', 'p999_ms', 'max_ms'].map((name) => [name, orNull('number')]),
               ),
-            }),
-            description: 'Of the messages of the last minutes, ms; right to a sixteenth',
+            },
           },
           balance: {
             ...counts(
@@ -218,14 +230,17 @@ export const statusSchema = {
           },
           watermark_age_ms: orNull('number'),
           memory: { ...counts('used', 'limit'), description: 'Bytes' },
-          versions: whole({
-            dalga: { type: 'string' },
-            node: { type: 'string' },
-            mysql: orNull('string'),
-            rabbitmq: orNull('string'),
-          }),
-        }),
-      ),
+          versions: {
+            type: 'object',
+            properties: {
+              dalga: { type: 'string' },
+              node: { type: 'string' },
+              mysql: orNull('string'),
+              rabbitmq: orNull('string'),
+            },
+          },
+        },
+      }),
     },
     ...problems([...ANYWHERE, 'unknown_parameter']),
   },
