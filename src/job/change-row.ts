@@ -113,8 +113,9 @@ function toggle(stored: JobRow, enabled: boolean, schedule: Schedule, stamp: num
     const { endsAt: _end, ...rules } = schedule.rules;
     return { ...schedule, rules: { ...rules, runsLeft: countRunsLeft(schedule, since, stamp, id) } };
   }
-  if (schedule.kind === 'one_off') return { ...schedule, firstRun: Math.max(schedule.firstRun, stamp) };
-  return finish(schedule, stamp, { id });
+  const goesOn =
+    schedule.kind === 'one_off' ? { ...schedule, firstRun: Math.max(schedule.firstRun, stamp) } : schedule;
+  return finish(goesOn, stamp, { id });
 }
 
 /** What a request leaves of all that is no schedule. */

@@ -79,6 +79,17 @@ t.test('a pause keeps the phase, and owes nothing', async (t) => {
   );
 });
 
+t.test('a one-off does not vanish where its new time is excluded', async (t) => {
+  const once = create({ oneOff: true, firstRun: NOW + MINUTE, exclude: ['* 9 * * *'] });
+  const paused = post(once, { enabled: false });
+  const hour = 60 * MINUTE;
+  t.throws(() => post(paused, { enabled: true }, NOW + hour + 5), {
+    code: 'invalid_parameter',
+    parameter: 'exclude',
+  });
+  t.equal(nextRun(post(paused, { enabled: true }, NOW + 2 * hour), NOW + 2 * hour), NOW + 2 * hour);
+});
+
 t.test('max_runs counts missed runs, and none of a pause', async (t) => {
   const row = create({ ...minute, maxRuns: 5 });
   t.equal(row.schedule.rules?.endsAt, NOW + 5 * MINUTE);
