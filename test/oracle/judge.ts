@@ -70,6 +70,7 @@ class JobJudge {
     for (const attempt of group) {
       this.#judgePunctuality(attempt);
       this.#judgePhantom(attempt, era);
+      this.#judgeStale(attempt, era);
     }
     const ids = new Set(group.map(({ messageId }) => messageId));
     if (ids.size > Math.max(1, this.#history.created)) {
@@ -114,6 +115,16 @@ class JobJudge {
       scheduledAt,
       `its schedule was ${end.kind}, answered ${later} ms before it was sent`,
     );
+  }
+
+  /** What was missed is not sent when a later time of the job is due, or, if it is to be skipped, when it is too old. */
+  #judgeStale({ sent, scheduledAt }: Attempt, { plan, end }: Era): void {
+    const { staleAfter, misfireAfter } = this.#facts.options;
+    const misfire = plan.rules?.misfire ?? 'once';
+    if (sent === null || misfire === 'all' || (end !== null && sent.at >= end.askedAt)) return;
+    const gap = gapAfter(plan, scheduledAt) || Number.POSITIVE_INFINITY;
+    const over = sent.clock - scheduledAt - (misfire === 'skip' ? Math.min(misfireAfter, gap) : gap);
+    if (over > staleAfter) this.#find('stale', scheduledAt, `by ${over} ms, under misfire=${misfire}`);
   }
 
   /** In the order in which they were sent: one that was given up may arrive after the one that took its place. */

@@ -256,6 +256,26 @@ t.test('changes of one job come one after another', async (t) => {
   t.throws(() => bench.oracle.asked('job', START + 5, null), /overlap/);
 });
 
+t.test('what was missed is sent for the latest time, or not at all', async (t) => {
+  const sent = (misfire: 'once' | 'skip' | 'all', late: number, staleAfter = 1000) => {
+    const bench = new Bench({ staleAfter }).trouble(0, 100_000);
+    const times = {
+      firstAtOrAfter: (time: number) => START + Math.ceil((time - START) / 10_000) * 10_000,
+      lastAtOrBefore: (time: number) => START + Math.floor((time - START) / 10_000) * 10_000,
+    };
+    bench.put(1, { intervalMs: 0, firstRun: START + 10_000, since: START + 1, rules: { times, misfire } });
+    const at = START + 10_000 + late;
+    const message = { job: 'job', messageId: 'a', scheduledAt: START + 10_000, sent: { at, clock: at } };
+    bench.oracle.attempted(message).arrivedAt = at;
+    return bench.judge(15_000);
+  };
+  finds(t, sent('once', 11_000), [], 'as the next one is due');
+  finds(t, sent('once', 11_001), [['stale', 10_000]], 'later than that');
+  finds(t, sent('skip', 11_001), [['stale', 10_000]], 'too old');
+  finds(t, sent('all', 50_000), [], 'each runs');
+  finds(t, sent('once', 50_000, Number.POSITIVE_INFINITY), [], 'not to be judged');
+});
+
 t.test('every verdict was shown above', async (t) => {
   t.same([...shown].sort(), [...VERDICTS].sort());
 });

@@ -11,6 +11,11 @@ export type OracleOptions = {
   readonly lateAfter: number;
   /** As Dalga is configured, ms. */
   readonly misfireAfter: number;
+  /**
+   * How long after it was superseded, or too old, a missed occurrence may yet be sent, ms: Infinity where that is not to
+   * be judged, since it is not known when it was sent.
+   */
+  readonly staleAfter: number;
   /** How long after an answer what was in flight may still come, ms: 0 where `sent` is given for each message. */
   readonly inFlight: number;
   /** The same for a schedule that was replaced, whose answer does not wait for the scheduler, ms. */
@@ -31,6 +36,7 @@ export type Message = Pick<Attempt, 'job' | 'messageId' | 'scheduledAt'> &
 const DEFAULTS: OracleOptions = {
   lateAfter: 1000,
   misfireAfter: 60_000,
+  staleAfter: Number.POSITIVE_INFINITY,
   inFlight: 1000,
   inFlightReplaced: 1000,
   clockTolerance: 5,

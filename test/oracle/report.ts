@@ -1,6 +1,8 @@
 import type { Attempt } from './events.ts';
 
-export const VERDICTS = ['lost', 'repeated', 'early', 'late', 'phantom', 'unexpected', 'message_id'] as const;
+export const VERDICTS = [
+  ...(['lost', 'repeated', 'early', 'late', 'stale', 'phantom', 'unexpected', 'message_id'] as const),
+] as const;
 export type Verdict = (typeof VERDICTS)[number];
 
 export type Finding = {

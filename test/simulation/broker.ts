@@ -1,7 +1,7 @@
 import { messageId } from '../../src/protocol/message-id.ts';
 import type { PublishBatch } from '../../src/protocol/scheduler-publisher.ts';
 import type { Attempt, Oracle } from '../oracle/oracle.ts';
-import { EPOCH, type World } from './world.ts';
+import type { World } from './world.ts';
 
 export type RouteFault = 'nack' | 'silent' | 'unroutable';
 
@@ -64,7 +64,7 @@ export class BrokerServer {
       this.world.count('broker.never confirmed');
       return 'silent';
     }
-    attempt.arrivedAt = EPOCH + this.world.now;
+    attempt.arrivedAt = this.world.unix();
     this.world.event('message', `${attempt.messageId} ${attempt.job} ${attempt.missed}`);
     if (fault !== 'unroutable') return 'confirmed';
     this.world.count('broker.returned');

@@ -1,7 +1,7 @@
 import { type Config, loadConfig } from '../../src/config.ts';
 import { LIMITS, type Limits } from '../../src/scheduler-thread/limits.ts';
 import { FAULTS, type FaultName } from './fault-names.ts';
-import type { World } from './world.ts';
+import type { Calendar, World } from './world.ts';
 
 /** What a run is like: each is drawn by its seed, so that some runs are full of one thing and free of another. */
 export type Choices = {
@@ -38,7 +38,23 @@ export type Choices = {
   readonly batchesAtOnce: number;
   /** Catch-up runs a second; 0 for no limit. */
   readonly catchupRate: number;
+  readonly calendar: Calendar;
 };
+
+const at = (text: string): number => Date.parse(text);
+const DAY = 86_400_000;
+
+/** Moments near which something changes that schedules depend on. */
+const MOMENTS: readonly number[] = [
+  // New York: a gap, and an hour that comes twice.
+  ...[at('2026-03-08T07:00Z'), at('2026-11-01T06:00Z'), at('2100-11-07T06:00Z')],
+  // Lord Howe, by half an hour.
+  ...[at('2026-10-03T15:30Z'), at('2026-04-04T15:00Z')],
+  // Istanbul, for the last times; the ends of months, midnight in Kathmandu, and of what others can count.
+  ...[at('2015-11-08T01:00Z'), at('2016-03-27T01:00Z')],
+  ...[at('2027-02-01T00:00Z'), at('2028-02-29T00:00Z'), at('2100-03-01T00:00Z'), at('2027-01-31T18:15Z')],
+  at('2038-01-19T03:14:08Z'),
+];
 
 export function choose(world: World, focus: Partial<Choices>): Choices {
   const faults = FAULTS.filter(() => world.chance(0.35));
@@ -68,10 +84,25 @@ export function choose(world: World, focus: Partial<Choices>): Choices {
     },
     batchesAtOnce: world.pick([16, 16, 1]),
     catchupRate: 0,
+    calendar: drawCalendar(world),
   };
   // So low that catch-ups wait, and so high that all have gone by the end.
   const catchupRate = drawn.jobs * world.pick([0, 0, 1, 4, 20]);
-  return { ...drawn, catchupRate, ...focus };
+  // One thing of which all clocks tell is enough.
+  return { ...drawn, catchupRate, ...(drawn.calendar.outage > 0 && { step: 0 }), ...focus };
+}
+
+/** A moment lies in the run, or in the days in which nothing runs. */
+function drawCalendar(world: World): Calendar {
+  const moment = world.pick(MOMENTS);
+  const outageAt = world.whole(6000, 18_000);
+  if (world.chance(0.75)) {
+    return { start: moment - world.whole(2000, 20_000), outageAt: Number.POSITIVE_INFINITY, outage: 0 };
+  }
+  const days = world.pick([0.1, 1, 2, 5, 33, 100]);
+  const outage = Math.floor((days + world.between(0, 0.2)) * DAY);
+  const start = moment - outageAt - (world.chance(0.7) ? Math.floor(world.between(0, outage)) : 0);
+  return { start, outageAt, outage };
 }
 
 const DEFAULTS = loadConfig({ env: {}, args: [] }).config;

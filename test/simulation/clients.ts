@@ -6,10 +6,11 @@ import { isPlain } from '../../src/job/next-run.ts';
 import { timetableOf } from '../../src/job/timetable.ts';
 import type { Answer, Change, Oracle, Plan } from '../oracle/oracle.ts';
 import type { Choices } from './choices.ts';
+import { drawInterval, drawRules } from './choose-schedule.ts';
 import type { Instance } from './instance.ts';
 import type { MysqlServer } from './mysql-server.ts';
 import type { Row } from './tables.ts';
-import { EPOCH, type World } from './world.ts';
+import type { World } from './world.ts';
 
 /** A job that clients change, one change at a time. */
 type ClientJob = {
@@ -29,12 +30,13 @@ export type ClientsOptions = {
   readonly oracle: Oracle;
   readonly server: MysqlServer;
   readonly instances: readonly Instance[];
-  readonly choices: Pick<Choices, 'jobs' | 'routes' | 'changePause' | 'atOnce' | 'rules' | 'step'>;
+  readonly choices: Pick<
+    Choices,
+    'jobs' | 'routes' | 'changePause' | 'atOnce' | 'rules' | 'step' | 'calendar'
+  >;
   /** Unix ms: from here on what a change ended, whose outcome was not known, must not be sent any more. */
   readonly settledAt: number;
 };
-
-const INTERVALS = [1, 1, 2, 2, 3, 5, 5, 7, 10, 15, 30, 60];
 
 /** Clients of the API: they create, change and delete jobs, and tell the oracle what they asked and were answered. */
 export class Clients {
@@ -85,14 +87,14 @@ export class Clients {
     const instance = owner ?? world.pick(instances);
     const { process } = instance;
     if (process === null) return;
-    const change = oracle.asked(job.name, EPOCH + world.now, null);
+    const change = oracle.asked(job.name, world.unix(), null);
     const commitsBefore = server.commits.length;
     job.busy = true;
     world.event(`client.${op}`, `${job.name} ${JSON.stringify(request)}`);
     const done = (answer: Answer) => {
       if (!job.busy || change.answeredAt !== Number.POSITIVE_INFINITY) return;
       job.busy = false;
-      oracle.answered(change, EPOCH + world.now, answer);
+      oracle.answered(change, world.unix(), answer);
       world.event(`client.answer ${answer.result}`, `${job.name} ${JSON.stringify(answer)}`);
       if (answer.result === 'unknown') job.unresolved = { change, commitsBefore };
       if (answer.result === 'stored') job.stored = answer.plan;
@@ -142,13 +144,13 @@ export class Clients {
 
   #schedule(job: ClientJob): JobRequest {
     const { world, choices } = this.#options;
-    if (world.chance(choices.rules)) return this.#withRules();
-    const interval = { ms: world.pick(INTERVALS) * 1000, text: null };
+    if (world.chance(choices.rules)) return drawRules(world, choices);
+    const interval = drawInterval(world, choices);
     // The same as is stored, as a service does at each deploy.
     if (job.stored !== null && job.stored.intervalMs > 0 && world.chance(0.3)) {
       return { interval: { ms: job.stored.intervalMs, text: null } };
     }
-    const soon = () => Math.floor(EPOCH + world.now + world.between(-3000, 8000));
+    const soon = () => Math.floor(world.unix() + world.between(-3000, 8000));
     if (world.chance(this.#options.choices.atOnce)) {
       return world.chance(0.5) ? { interval, immediate: true } : { oneOff: true, immediate: true };
     }
@@ -161,38 +163,15 @@ export class Clients {
     return { oneOff: true, interval };
   }
 
-  /** Each kind of schedule and rule, at a pace that shows within seconds. */
-  #withRules(): JobRequest {
-    const { world, choices } = this.#options;
-    const interval = { ms: world.pick(INTERVALS) * 1000, text: null };
-    const kind: JobRequest = world.pick([
-      { interval },
-      { cron: world.pick(['*/2 * * * * *', '* * * * * *', '1,4,30 * * * * *']) },
-      { interval: { ms: null, text: world.pick(['P0DT2S', 'P0DT5S']) } },
-    ]);
-    const rule: JobRequest = world.pick([
-      {},
-      { jitter: 700 },
-      { exclude: ['*/3 * * * * *'] },
-      { maxRuns: world.whole(1, 6) },
-      { lastRun: Math.floor(EPOCH + world.now + world.between(2000, 12_000)) },
-    ]);
-    // After a step of the clock by minutes each missed run of many jobs would hold up all that is due.
-    const all: JobRequest = choices.step === 0 ? { misfire: 'all' } : {};
-    const misfire = world.pick<JobRequest>([{}, {}, all, { misfire: 'skip' }]);
-    // Never what is stored: a change of the misfire rule alone plans nothing anew, and when it counts is not judged.
-    const firstRun = Math.floor(EPOCH + world.now + world.between(0, 1500));
-    return { ...kind, ...rule, ...misfire, firstRun };
-  }
-
   #replan(job: ClientJob): JobRequest {
-    const { world } = this.#options;
+    const { world, choices } = this.#options;
     const dice = world.random();
-    if (dice < 0.4) return { interval: { ms: world.pick(INTERVALS) * 1000, text: null } };
+    if (dice < 0.4) return { interval: drawInterval(world, choices) };
     if (dice < 0.7) return { immediate: true };
     if (dice < 0.75) return { shift: world.whole(-2, 2) * 1000 };
+    if (dice < 0.8) return { notBefore: Math.floor(world.unix() + world.between(-1000, 6000)) };
     if (dice < 0.9 || job.stored === null)
-      return { firstRun: Math.floor(EPOCH + world.now + world.between(-500, 3000)) };
+      return { firstRun: Math.floor(world.unix() + world.between(-500, 3000)) };
     return {};
   }
 
@@ -202,6 +181,7 @@ export class Clients {
     // As the oracle sees it a paused job has ended, and one that goes on is planned anew.
     if (!row.enabled) return { result: 'deleted', since: row.since };
     if (!created && job.stored?.since === plan.since) return { result: 'kept' };
+    this.#options.world.count(`stored.${row.schedule.kind}`);
     return { result: 'stored', plan, created };
   }
 
@@ -209,7 +189,7 @@ export class Clients {
     if (!deleted) return { result: 'refused' };
     const { server, world } = this.#options;
     const commit = server.commits.slice(commitsBefore).findLast(({ keyHex }) => keyHex === job.keyHex);
-    return { result: 'deleted', since: commit?.stamp ?? Math.floor(EPOCH + world.now) };
+    return { result: 'deleted', since: commit?.stamp ?? Math.floor(world.unix()) };
   }
 
   #resolve(job: ClientJob): boolean {

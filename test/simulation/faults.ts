@@ -4,7 +4,7 @@ import type { Choices } from './choices.ts';
 import type { FaultName } from './fault-names.ts';
 import type { Instance } from './instance.ts';
 import type { MysqlServer, StatementFault } from './mysql-server.ts';
-import { EPOCH, type World } from './world.ts';
+import type { World } from './world.ts';
 
 export type FaultsOptions = {
   readonly world: World;
@@ -239,10 +239,10 @@ export class Faults {
   /** Something freezes: what it was told before, it may not have heard. */
   #frozen(duration: number, thaw: () => void): void {
     const { world, oracle } = this.#options;
-    const from = EPOCH + world.now;
+    const from = world.unix();
     this.#lasting('checkpoint', duration, () => {
       thaw();
-      oracle.staleOwner({ from, to: EPOCH + world.now + 1500 });
+      oracle.staleOwner({ from, to: world.unix() + 1500 });
     });
   }
 
@@ -255,7 +255,7 @@ export class Faults {
       done = true;
       end();
       const after = what === 'route' ? ROUTE_AFTERMATH : 2500;
-      if (what !== 'none') oracle.trouble({ from: EPOCH + begun, to: EPOCH + world.now + after });
+      if (what !== 'none') oracle.trouble({ from: world.unix(begun), to: world.unix() + after });
       if (what === 'checkpoint') this.checkpointTroubles.push({ from: begun, to: world.now });
     };
     const span = { from: begun, to: Number.POSITIVE_INFINITY };
@@ -274,7 +274,7 @@ export class Faults {
 
   #trouble(duration: number): void {
     const { world, oracle } = this.#options;
-    oracle.trouble({ from: EPOCH + world.now, to: EPOCH + world.now + duration });
+    oracle.trouble({ from: world.unix(), to: world.unix() + duration });
   }
 
   #decide(sql: string): StatementFault | null {

@@ -4,7 +4,7 @@ import type { Link } from './link.ts';
 import type { Scope } from './scope.ts';
 import { sqlError } from './sql-error.ts';
 import { type Context, execute, isWrite, locksState, type Row, type Tables, writesState } from './tables.ts';
-import { EPOCH, type World } from './world.ts';
+import type { World } from './world.ts';
 
 /** What may go wrong with a statement. */
 export type StatementFault =
@@ -74,7 +74,7 @@ export class MysqlServer {
 
   /** Unix ms. */
   get now(): number {
-    return Math.floor(EPOCH + this.world.now + this.clockOffset);
+    return Math.floor(this.world.unix() + this.clockOffset);
   }
 
   open(link: Link, onLost: () => void): Connection {

@@ -12,7 +12,6 @@ import type { BrokerServer } from './broker.ts';
 import type { Link } from './link.ts';
 import { PublisherThread } from './publisher-thread.ts';
 import type { Scope } from './scope.ts';
-import { EPOCH } from './world.ts';
 
 /** What the publishers tell the scheduler. */
 export type Hearer = {
@@ -63,7 +62,7 @@ export class SimulatedPublishers implements Publishers {
 
   publish(batch: PublishBatch): Promise<PublishAnswer> {
     const { scope, now, broker } = this.options;
-    const sent = { at: EPOCH + scope.world.now, clock: now() };
+    const sent = { at: scope.world.unix(), clock: now() };
     const thread = this.#threads[this.#next++ % this.#threads.length]!;
     return new Promise((resolve) => {
       const run: Run = {
@@ -116,7 +115,7 @@ export class SimulatedPublishers implements Publishers {
   /** The scheduler learns what became of a message. */
   note(attempt: Attempt | null | undefined, outcome: number): void {
     if (!attempt || outcome === Outcome.pending) return;
-    const at = EPOCH + this.options.scope.world.now;
+    const at = this.options.scope.world.unix();
     if (isTaken(outcome as OutcomeCode)) attempt.confirmedAt = at;
     else attempt.failed ??= { at, clock: this.options.now() };
   }

@@ -1,5 +1,5 @@
 import type { Clock, Timers } from '../../src/clock.ts';
-import { EPOCH, type World } from './world.ts';
+import type { World } from './world.ts';
 
 /**
  * A process, or a thread of one: what belongs to it, its timers and what is delivered to it, ends with it. While it
@@ -106,7 +106,7 @@ export class WallClock {
 
   /** Unix ms, whole as Date.now's. */
   now(): number {
-    return Math.floor(EPOCH + this.#world.now * (1 + this.drift) + this.offset + this.step);
+    return Math.floor(this.#world.unix() + this.#world.now * this.drift + this.offset + this.step);
   }
 }
 

@@ -11,7 +11,7 @@ import { SimulatedPublishers } from './publishers.ts';
 import { WallClock } from './scope.ts';
 import { type Row, Tables } from './tables.ts';
 import { Watch } from './watch.ts';
-import { EPOCH, World } from './world.ts';
+import { World } from './world.ts';
 
 export type SimulationOptions = {
   readonly seed: number;
@@ -58,6 +58,7 @@ class Simulation {
   readonly #watch: Watch;
   readonly #problems: string[] = [];
   #over = false;
+  #out = false;
 
   constructor(options: SimulationOptions) {
     this.#options = options;
@@ -65,11 +66,13 @@ class Simulation {
     const world = new World(options.seed, options.show ?? null);
     this.#world = world;
     const choices = choose(world, options.focus ?? {});
+    world.calendar = choices.calendar;
     const config = configOf(choices);
     const { skew, step, limits, batchesAtOnce } = choices;
     this.#oracle = new Oracle({
       ...{ lateAfter: 1000, misfireAfter: config.misfireAfter, inFlight: 0, inFlightReplaced: 1500 },
       clockTolerance: skew * 2 + step + 3000,
+      staleAfter: skew * 2 + step + 5000,
     });
     const oracle = this.#oracle;
     const server = new MysqlServer(world, new Tables(firstState()));
@@ -95,7 +98,7 @@ class Simulation {
         }),
     );
     const shared = { world, oracle, server, instances: this.#instances, choices };
-    this.#clients = new Clients({ ...shared, settledAt: EPOCH + SAFETY + 8000 });
+    this.#clients = new Clients({ ...shared, settledAt: world.unix(SAFETY + 8000) });
     this.#faults = new Faults({
       ...{ ...shared, broker, until: SAFETY },
       supervise: {
@@ -117,6 +120,7 @@ class Simulation {
     this.#watch.start();
     this.#clients.start();
     this.#faults.start();
+    if (world.calendar.outageAt < SAFETY) await this.#passOutage(world.calendar.outageAt);
     await world.run(SAFETY);
     world.trace('the faults are over');
     this.#over = true;
@@ -126,9 +130,27 @@ class Simulation {
     await world.run(SAFETY + 2000);
     await world.run(SAFETY + LIVENESS, () => this.#isSettled());
     if (!this.#isSettled()) this.#problems.push(`not settled: ${this.#whatIsOpen()}`);
-    const until = this.#owner()?.clock.now() ?? EPOCH + world.now;
+    const until = this.#owner()?.clock.now() ?? world.unix();
     await world.run(world.now + LAST_WORDS);
     return this.#judge(until);
+  }
+
+  /** Nothing runs for days: each instance was killed, or stopped before, and one comes back. */
+  async #passOutage(at: number): Promise<void> {
+    const world = this.#world;
+    const stops = world.chance(0.5);
+    if (stops) {
+      await world.run(at - world.between(500, 4000));
+      for (const instance of this.#instances) if (instance.process !== null) this.#stop(instance, 5000);
+    }
+    await world.run(at - 2);
+    this.#out = true;
+    for (const instance of this.#instances) this.#kill(instance, world.between(5, 1000));
+    await world.run(at);
+    this.#out = false;
+    this.#oracle.trouble({ from: world.unix(at - 2), to: world.unix() + 1500 });
+    world.event('outage', `${world.calendar.outage / 86_400_000} days`);
+    for (const instance of this.#instances) if (instance.process === null) instance.start();
   }
 
   #judge(until: number): Outcome {
@@ -136,10 +158,13 @@ class Simulation {
     this.#watch.end();
     const report = this.#oracle.judge(until);
     for (const { verdict, job, scheduledAt, detail } of report.findings) {
-      this.#problems.push(`${verdict}: ${job} at ${scheduledAt} (${scheduledAt - EPOCH}): ${detail}`);
+      this.#problems.push(
+        `${verdict}: ${job} at ${scheduledAt} (${new Date(scheduledAt).toISOString()}, ${scheduledAt - world.unix()} from the end): ${detail}`,
+      );
     }
     this.#problems.push(...this.#wrongRows(until, DELETION_PATIENCE));
     this.#checkBalance();
+    this.#countCaughtUp();
     for (const [name, count] of Object.entries(report.counts)) world.count(`oracle.${name}`, count);
     world.trace(`judged ${JSON.stringify(report.counts)}`);
     return {
@@ -160,14 +185,11 @@ class Simulation {
     for (const { name, keyHex, stored, paused, unresolved } of this.#clients.jobs) {
       const row = rows.get(keyHex);
       if (unresolved !== null) continue;
-      const once = stored === null ? Number.POSITIVE_INFINITY : lastTimeOf(stored);
+      const once = stored === null ? Number.POSITIVE_INFINITY : lastTimeOf(stored, until);
       const runs = (this.#oracle.attempts.get(name) ?? []).filter(({ scheduledAt }) => scheduledAt === once);
       const ran = runs.find(({ arrivedAt }) => arrivedAt !== null);
       // It is deleted a while after it ran; by a clock that is behind it may be yet to come once more.
-      if (
-        ran !== undefined &&
-        (ran.arrivedAt! > EPOCH + this.#world.now - patience || once > until - patience)
-      )
+      if (ran !== undefined && (ran.arrivedAt! > this.#world.unix() - patience || once > until - patience))
         continue;
       // Its last run may have been missed, and dropped.
       if (stored?.rules?.misfire === 'skip' && once <= until) continue;
@@ -179,6 +201,18 @@ class Simulation {
       }
     }
     return wrong;
+  }
+
+  /** Of the outage: messages that came for what was missed in it. */
+  #countCaughtUp(): void {
+    const world = this.#world;
+    const { outage, outageAt } = world.calendar;
+    if (outage === 0) return;
+    const [from, until] = [world.unix(outageAt) - outage, world.unix(outageAt)];
+    for (const { arrivedAt, scheduledAt, missed } of [...this.#oracle.attempts.values()].flat()) {
+      if (arrivedAt === null || scheduledAt < from || scheduledAt >= until) continue;
+      world.count(missed > 1 ? 'outage.one for many' : 'outage.one for one');
+    }
   }
 
   #checkBalance(): void {
@@ -236,7 +270,7 @@ class Simulation {
     this.#world.after(
       this.#over ? Math.min(downtime, 500) : downtime,
       () => {
-        if (instance.process === null) instance.start();
+        if (instance.process === null && !this.#out) instance.start();
       },
       true,
     );
@@ -268,9 +302,12 @@ function firstState(): Row {
   };
 }
 
+/** What ends later than this after a run does not end in it, ms. */
+const FAR = 1000 * 86_400_000;
+
 /** The one time of a one-off, and the last of a job that ends; Infinity for the others. Unix ms. */
-function lastTimeOf({ intervalMs, firstRun, rules }: Plan): number {
+function lastTimeOf({ intervalMs, firstRun, rules }: Plan, until: number): number {
   if (rules === undefined) return intervalMs === 0 ? (firstRun as number) : Number.POSITIVE_INFINITY;
-  const last = rules.times.lastAtOrBefore(EPOCH + 86_400_000);
+  const last = rules.times.lastAtOrBefore(until + FAR);
   return rules.times.firstAtOrAfter(last + 1) === Number.POSITIVE_INFINITY ? last : Number.POSITIVE_INFINITY;
 }

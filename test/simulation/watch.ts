@@ -3,7 +3,7 @@ import type { Choices } from './choices.ts';
 import type { Faults } from './faults.ts';
 import type { Instance, Process } from './instance.ts';
 import type { MysqlServer } from './mysql-server.ts';
-import { EPOCH, type World } from './world.ts';
+import type { World } from './world.ts';
 
 export type WatchOptions = {
   readonly world: World;
@@ -57,7 +57,7 @@ export class Watch {
     oracle.ownerEnded(Math.max(process.clock.now(), process.schedulerNow()));
     if (process.takenOverAt !== null) {
       // Another one had taken over meanwhile, maybe more than once, and this one did not know.
-      oracle.staleOwner({ from: EPOCH + process.takenOverAt, to: EPOCH + world.now });
+      oracle.staleOwner({ from: world.unix(process.takenOverAt), to: world.unix() });
     }
     // Of a clean stop nothing may come twice.
     if (!process.stopping || process.scope.dead) this.mayRepeat(process);
@@ -93,7 +93,7 @@ export class Watch {
         changed = true;
       }
     }
-    oracle.mayRepeat({ from: EPOCH + from, to: EPOCH + now });
+    oracle.mayRepeat({ from: world.unix(from), to: world.unix(now) });
   }
 
   /** A transaction took effect. */
@@ -150,9 +150,10 @@ export class Watch {
   #tellPaced(): void {
     if (this.#paced === null) return;
     const { from, to } = this.#paced;
-    this.#options.world.count('catch-ups were paced', 1);
+    const { world } = this.#options;
+    world.count('catch-ups were paced', 1);
     const margin = REPORTED_WITHIN + this.#options.choices.portDelay;
-    this.#options.oracle.catchUpsPaced({ from: EPOCH + from - margin, to: EPOCH + to + margin });
+    this.#options.oracle.catchUpsPaced({ from: world.unix(from) - margin, to: world.unix(to) + margin });
     this.#paced = null;
   }
 
@@ -160,7 +161,7 @@ export class Watch {
     const { world, oracle } = this.#options;
     if (hindered) this.#hinderedSince ??= world.now - SAMPLE;
     else if (this.#hinderedSince !== null) {
-      oracle.trouble({ from: EPOCH + this.#hinderedSince, to: EPOCH + world.now });
+      oracle.trouble({ from: world.unix(this.#hinderedSince), to: world.unix() });
       this.#hinderedSince = null;
     }
   }

@@ -1,8 +1,14 @@
 import { setFlagsFromString } from 'node:v8';
 import { seededRandom } from '../helpers/random.ts';
 
-/** Unix ms at the beginning of every run. */
-export const EPOCH = 1_800_000_000_000;
+/** When a run takes place. */
+export type Calendar = {
+  /** Unix ms at its beginning. */
+  readonly start: number;
+  /** World time of a moment, ms, and how much later it is then all at once, ms: nothing runs in between. */
+  readonly outageAt: number;
+  readonly outage: number;
+};
 
 type Event = {
   readonly at: number;
@@ -18,6 +24,7 @@ type Event = {
 export class World {
   readonly random: () => number;
   readonly counts = new Map<string, number>();
+  calendar: Calendar = { start: 1_800_000_000_000, outageAt: Number.POSITIVE_INFINITY, outage: 0 };
   /** May act on what has just happened. */
   onTrace: (line: string) => void = () => {};
   /** Shows each line of the trace. */
@@ -35,6 +42,12 @@ export class World {
 
   get now(): number {
     return this.#now;
+  }
+
+  /** Unix ms as nobody's clock is wrong about it. @param time of the world, ms */
+  unix(time = this.#now): number {
+    const { start, outageAt, outage } = this.calendar;
+    return start + time + (time >= outageAt ? outage : 0);
   }
 
   /** The hash of the trace so far. */
