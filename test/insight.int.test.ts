@@ -32,6 +32,27 @@ t.test('why a job ran or did not, what is to come, and how the instance is', asy
   t.match(forecast, { sampled: 1, step: 600, total: 20, steps: Array, routes: [{}, {}] });
   t.equal((forecast.steps as number[]).length, 60);
 
+  const schedules = [
+    { routing_key: queue, count: 200_000, interval: 300, phase: 'spread' },
+    { routing_key: 'another', count: 7, interval: 600 },
+  ];
+  const range = { from: forecast.from, to: forecast.to, step: 600 };
+  const { added, ...stored } = await ask('POST', '/forecast', { ...range, schedules });
+  t.same(stored, forecast, 'what is stored is told as ever');
+  t.match(added, {
+    ...{ sampled: 1, steps: Array, routes: [{ routing_key: queue }, { routing_key: 'another' }] },
+  });
+  const { steps } = added as { steps: number[] };
+  t.same(new Set(steps.slice(1, -1)), new Set([400_007]));
+  t.same(
+    await ask('GET', `/forecast?from=${range.from}&to=${range.to}&step=600`),
+    forecast,
+    'nothing is stored',
+  );
+  t.match(await ask('POST', '/forecast', { schedules: [...schedules, { routing_key: 'k', interval: -1 }] }), {
+    ...{ status: 400, code: 'invalid_parameter', parameter: 'schedules[2].interval' },
+  });
+
   const status = await ask('GET', '/status');
   t.match(status, {
     ...{ lease: 'owner', ready: true, owner: / at 127\.0\.0\.1:/, epoch: 1, jobs: 2, due: 0 },

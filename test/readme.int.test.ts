@@ -45,6 +45,14 @@ function readCurl(command: string): Omit<Example, 'answer'> {
   return example;
 }
 
+/** What a forecast says of the jobs that the other examples have stored depends on when they were. */
+function withoutStored(text: string): string {
+  return text.replace(
+    /"total":\d+,"steps":\[[\d,]*\],"routes":\[(?:\{"routing_key":"[^"]*","steps":\[[\d,]*\]\},?)*\],"added"/,
+    '"total":…,"added"',
+  );
+}
+
 t.test('the examples of the README, in their order', async (t) => {
   const service = await startService(t);
   const all = examples();
@@ -64,8 +72,8 @@ t.test('the examples of the README, in their order', async (t) => {
     if (got.status >= 400) t.match(JSON.parse(text), JSON.parse(expected!), 'the problem');
     else
       t.equal(
-        text.replace(/"next_run":"[^"]+"/g, '"next_run":"2014-11-11T22:11:40Z"'),
-        expected,
+        withoutStored(text.replace(/"next_run":"[^"]+"/g, '"next_run":"2014-11-11T22:11:40Z"')),
+        withoutStored(expected!),
         'byte for byte',
       );
   }

@@ -7,6 +7,7 @@ import { END_OF_TIME } from '../job/times.ts';
 import type { Forecast, ForecastRange } from '../protocol/forecast.ts';
 import type { JobHistory } from '../protocol/history.ts';
 import type { LatenessSummary } from '../protocol/lateness.ts';
+import { type AddedJobs, forecastAdded } from './added-forecast.ts';
 import type { JobService, JobView } from './job-service.ts';
 import type { MetricsData } from './metric-definitions.ts';
 import type { Owner } from './owner.ts';
@@ -49,6 +50,8 @@ export type Insight = {
   history(key: JobKey): Promise<ExplainedJob | null>;
   /** @throws DalgaError not_owner, not_ready */
   forecast(range: ForecastRange): Promise<Forecast>;
+  /** What jobs would add that are not stored. */
+  forecastAdded(range: ForecastRange, added: readonly AddedJobs[]): Promise<Forecast>;
   status(): Promise<Status>;
 };
 
@@ -83,6 +86,11 @@ export function createInsight(options: InsightOptions): Insight {
     },
     async forecast(range) {
       return (await owner().ask({ about: 'forecast', range }, FORECAST_TIMEOUT)).forecast;
+    },
+    forecastAdded(range, added) {
+      const now = Math.floor(clock.now());
+      const pause = () => new Promise<void>((resolve) => setImmediate(resolve));
+      return forecastAdded(added, range, { now, monotonic: () => clock.monotonic(), pause });
     },
     async status() {
       const current = ownerOrNull();

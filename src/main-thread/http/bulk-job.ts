@@ -68,7 +68,8 @@ function runsLeftOf({ id, since, enabled, schedule }: JobRow, now: number): numb
   }
 }
 
-function checkMember(parameter: 'routing_key' | 'job', value: unknown, limit: number): string {
+/** A name as a JSON member. @throws DalgaError */
+export function checkMember(parameter: 'routing_key' | 'job', value: unknown, limit: number): string {
   if (value === undefined) throw invalid(parameter, 'is required');
   if (typeof value !== 'string') throw invalid(parameter, 'must be a string');
   // A half of a surrogate pair has no UTF-8.

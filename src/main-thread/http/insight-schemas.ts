@@ -1,3 +1,4 @@
+import { ADDED_LIMIT, SCHEDULES_LIMIT } from './forecast-request.ts';
 import { putParameters } from './schedule-schema.ts';
 import { ANYWHERE, bodyOf, params, problems, READ } from './schemas.ts';
 
@@ -137,6 +138,23 @@ export const historySchema = {
 
 const steps = { type: 'array', items: count };
 
+const sampled = { type: 'number', description: 'The part of the jobs that was looked at; 1: all of them' };
+const routes = {
+  type: 'array',
+  items: { type: 'object', properties: { routing_key: orNull('string'), steps } },
+};
+
+/** What a forecast tells. */
+const forecast = {
+  from: exactTime,
+  to: exactTime,
+  step: { ...count, description: 'Seconds' },
+  sampled,
+  total: count,
+  steps,
+  routes,
+};
+
 export const forecastSchema = {
   operationId: 'getForecast',
   tags: ['jobs'],
@@ -161,24 +179,79 @@ export const forecastSchema = {
   response: {
     200: {
       description: 'The forecast',
+      content: json({ type: 'object', properties: forecast }),
+    },
+    ...problems(OF_OWNER),
+  },
+};
+
+export const addedForecastSchema = {
+  operationId: 'forecastWith',
+  tags: ['jobs'],
+  summary: 'How many messages are to come if jobs were added',
+  description:
+    'The forecast of what is stored, and beside it what jobs would add that are not stored: as if all of them were stored at this moment. Nothing is. Jobs of one schedule share one phase (what a herd looks like), but with phase=spread, or jitter, they are told as evenly spread as they are on average.',
+  body: {
+    content: {
+      'application/json': {
+        schema: {
+          type: 'object',
+          required: ['schedules'],
+          properties: {
+            ...forecastSchema.querystring.properties,
+            schedules: {
+              type: 'array',
+              minItems: 1,
+              maxItems: SCHEDULES_LIMIT,
+              items: {
+                type: 'object',
+                required: ['routing_key'],
+                properties: {
+                  routing_key: { type: 'string', minLength: 1, description: 'At most 255 bytes of UTF-8' },
+                  count: {
+                    type: 'integer',
+                    minimum: 1,
+                    maximum: ADDED_LIMIT,
+                    default: 1,
+                    description: 'How many jobs have this schedule',
+                  },
+                  ...putParameters,
+                },
+                additionalProperties: false,
+              },
+            },
+          },
+          additionalProperties: false,
+          examples: [{ step: 60, schedules: [{ routing_key: 'check_feed', count: 200_000, interval: 300 }] }],
+        },
+      },
+    },
+  },
+  response: {
+    200: {
+      description: 'The forecast',
       content: json({
         type: 'object',
-        required: ['from', 'to', 'step', 'sampled', 'total', 'steps', 'routes'],
         properties: {
-          from: exactTime,
-          to: exactTime,
-          step: { ...count, description: 'Seconds' },
-          sampled: { type: 'number', description: 'The part of the jobs that was looked at; 1: all of them' },
-          total: count,
-          steps,
-          routes: {
-            type: 'array',
-            items: { type: 'object', properties: { routing_key: orNull('string'), steps } },
+          ...forecast,
+          added: {
+            type: 'object',
+            description: 'What the jobs would add that are not stored, in the same steps',
+            properties: { sampled, total: count, steps, routes },
           },
         },
       }),
     },
-    ...problems(OF_OWNER),
+    ...problems([
+      ...ANYWHERE,
+      'invalid_parameter',
+      'unknown_parameter',
+      'duplicate_parameter',
+      'body_too_large',
+      'unsupported_media_type',
+      'not_ready',
+      'not_owner',
+    ]),
   },
 };
 

@@ -87,3 +87,71 @@ t.test('what only the owner knows', async (t) => {
     },
   });
 });
+
+t.test('POST /forecast refuses what it cannot tell, and stores nothing', async (t) => {
+  const { ask, jobs } = await serve(t);
+  const post = (body: unknown, query = '') =>
+    ask({
+      method: 'POST',
+      path: `/forecast${query}`,
+      headers: JSON_TYPE,
+      body: JSON.stringify(body),
+    });
+  const good = { routing_key: 'k', count: 10, interval: 60 };
+  const wrong: [unknown, string, string?][] = [
+    [{}, 'schedules'],
+    [{ schedules: {} }, 'schedules'],
+    [{ schedules: [] }, 'schedules'],
+    [{ schedules: new Array(101).fill(0) }, 'schedules'],
+    [{ schedules: [good], step: 0 }, 'step'],
+    [{ schedules: [good], step: '60' }, 'step'],
+    [{ schedules: [good], from: 'tomorrow' }, 'from'],
+    [{ schedules: [good], from: '2030-01-01T00:00:00Z', to: '2031-01-01T00:00:00Z' }, 'step'],
+    [{ schedules: [good], from: '2030-01-01T00:00:00Z', to: '2030-01-01T00:00:00Z' }, 'to'],
+    [{ schedules: [good], schedulez: [] }, 'schedulez', 'unknown_parameter'],
+    [{ schedules: [good, 7] }, 'schedules[1]'],
+    [{ schedules: [null] }, 'schedules[0]'],
+    [{ schedules: [{ interval: 60 }] }, 'schedules[0].routing_key'],
+    [{ schedules: [{ ...good, routing_key: '' }] }, 'schedules[0].routing_key'],
+    [{ schedules: [{ ...good, routing_key: 7 }] }, 'schedules[0].routing_key'],
+    [{ schedules: [{ ...good, count: 0 }] }, 'schedules[0].count'],
+    [{ schedules: [{ ...good, count: 100_000_001 }] }, 'schedules[0].count'],
+    [{ schedules: [{ ...good, count: '7' }] }, 'schedules[0].count'],
+    [{ schedules: [good, good, { ...good, interval: 0 }] }, 'schedules[2].interval'],
+    [{ schedules: [{ routing_key: 'k' }] }, 'schedules[0].interval'],
+    [{ schedules: [{ routing_key: 'k', cron: '0 0 30 2 *' }] }, 'schedules[0].cron'],
+    [{ schedules: [{ routing_key: 'k', cron: '61 * * * *' }] }, 'schedules[0].cron'],
+    [{ schedules: [{ ...good, phase: 'spread', immediate: true }] }, 'schedules[0].phase'],
+    [{ schedules: [{ ...good, location: 'Mars/Base' }] }, 'schedules[0].location'],
+    [{ schedules: [{ ...good, last_run: '2001-01-01T00:00:00Z' }] }, 'schedules[0].last_run'],
+    [{ schedules: [{ ...good, shift: 5 }] }, 'schedules[0].shift'],
+    [{ schedules: [{ ...good, job: 'j' }] }, 'schedules[0].job', 'unknown_parameter'],
+    [{ schedules: [{ ...good, intervall: 5 }] }, 'schedules[0].intervall', 'unknown_parameter'],
+  ];
+  for (const [body, parameter, code = 'invalid_parameter'] of wrong) {
+    const { status, headers, body: problem } = await post(body);
+    const { detail, ...rest } = problem as { detail: string };
+    t.match(
+      { status, contentType: headers['content-type'], ...rest },
+      { status: 400, contentType: /problem\+json/, parameter, code },
+    );
+    t.ok(detail.startsWith(parameter), detail);
+  }
+  t.match(await post({ schedules: [good] }, '?step=60'), {
+    status: 400,
+    body: { code: 'unknown_parameter' },
+  });
+  t.match(await ask({ method: 'POST', path: '/forecast' }), {
+    status: 400,
+    body: { parameter: 'schedules' },
+  });
+  t.match(
+    await ask({
+      ...{ method: 'POST', path: '/forecast', body: 'step=60' },
+      headers: { 'content-type': 'application/x-www-form-urlencoded' },
+    }),
+    { status: 415 },
+  );
+  t.match(await post({ schedules: [good] }), { status: 503, body: { code: 'not_owner' } });
+  t.equal(jobs.rows.size, 0);
+});

@@ -88,6 +88,7 @@ t.test('the OpenAPI document', async (t) => {
     'GET /status',
     'PATCH /jobs',
     'PATCH /jobs/{routing_key}/{job}',
+    'POST /forecast',
     'POST /jobs',
     'POST /jobs/{routing_key}/{job}',
     'POST /schedules/preview',

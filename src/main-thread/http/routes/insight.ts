@@ -8,7 +8,9 @@ import type { HistoryEntry } from '../../../protocol/history.ts';
 import type { ExplainedJob, Insight, Status } from '../../insight.ts';
 import { EVENT_NAMES } from '../../why.ts';
 import { announcesBody, type Body } from '../body.ts';
+import { rangeOf, rangeTypes, readForecastRequest } from '../forecast-request.ts';
 import {
+  addedForecastSchema,
   forecastSchema,
   historySchema,
   nextRunsSchema,
@@ -17,7 +19,7 @@ import {
 } from '../insight-schemas.ts';
 import { readJobKey } from '../job-key.ts';
 import { decodeUtf8 } from '../job-view.ts';
-import { integer, invalid, time } from '../parameter-types.ts';
+import { integer, time } from '../parameter-types.ts';
 import { readMore } from '../parameters.ts';
 import { readQuery } from '../query.ts';
 import { splitTarget } from '../request-target.ts';
@@ -26,14 +28,8 @@ import { sendJson } from '../send.ts';
 const JOB = '/jobs/:routing_key/:job';
 const DEFAULT_COUNT = 20;
 export const COUNT_LIMIT = 1000;
-/** Steps of a forecast. */
-export const STEPS_LIMIT = 1000;
-/** s: of a forecast that says nothing else, an hour by minutes. */
-const DEFAULT_STEP = 60;
-const DEFAULT_STEPS = 60;
 
 const count = integer(1, COUNT_LIMIT);
-const forecastTypes = { from: time, to: time, step: integer(1, 86_400 * 366) } as const;
 
 /** What a person asks of the jobs and of the instance; nothing of it changes anything. */
 export function addInsightRoutes(app: FastifyInstance, insight: Insight, clock: Clock): void {
@@ -67,9 +63,20 @@ export function addInsightRoutes(app: FastifyInstance, insight: Insight, clock: 
 
   app.get('/forecast', { schema: forecastSchema }, async (request, reply) => {
     const { query } = splitTarget(request.raw.url!);
-    const range = rangeOf(readQuery('GET /forecast', query, forecastTypes), clock.now());
+    const range = rangeOf(readQuery('GET /forecast', query, rangeTypes), clock.now());
     refuseBody(announcesBody(request));
-    return sendJson(reply, 200, formatForecast(range, await insight.forecast(range)));
+    return sendJson(reply, 200, JSON.stringify(formatForecast(range, await insight.forecast(range))));
+  });
+
+  app.post('/forecast', { schema: addedForecastSchema }, async (request, reply) => {
+    const { query } = splitTarget(request.raw.url!);
+    const { range, added } = readForecastRequest(query, request.body as Body | undefined, clock);
+    const stored = await insight.forecast(range);
+    const text = JSON.stringify({
+      ...formatForecast(range, stored),
+      added: formatSteps(await insight.forecastAdded(range, added)),
+    });
+    return sendJson(reply, 200, text);
   });
 
   app.get('/status', { schema: statusSchema }, async (request, reply) => {
@@ -77,21 +84,6 @@ export function addInsightRoutes(app: FastifyInstance, insight: Insight, clock: 
     refuseBody(announcesBody(request));
     return sendJson(reply, 200, formatStatus(await insight.status()));
   });
-}
-
-type ForecastQuery = { readonly from?: number; readonly to?: number; readonly step?: number };
-
-function rangeOf(
-  { from: asked, to: end, step: seconds = DEFAULT_STEP }: ForecastQuery,
-  now: number,
-): ForecastRange {
-  const from = asked ?? Math.floor(now);
-  const step = seconds * 1000;
-  const to = end ?? from + DEFAULT_STEPS * step;
-  if (to <= from) throw invalid('to', 'must be after from');
-  if (to - from > STEPS_LIMIT * step)
-    throw invalid('step', `must be longer: there are at most ${STEPS_LIMIT} steps`);
-  return { from, to, step };
 }
 
 function formatHistory({ view, history, why }: ExplainedJob): string {
@@ -115,18 +107,19 @@ function formatEntry({ event, time: scheduled, sentAt, at, count: others }: Hist
   };
 }
 
-function formatForecast({ from, to, step }: ForecastRange, { sampled, steps, routes }: Forecast): string {
+function formatForecast({ from, to, step }: ForecastRange, forecast: Forecast): object {
+  return { from: formatExact(from), to: formatExact(to), step: step / 1000, ...formatSteps(forecast) };
+}
+
+function formatSteps({ sampled, steps, routes }: Forecast): object {
   const rounded = (values: Float64Array) => Array.from(values, (value) => Math.round(value));
   const whole = rounded(steps);
-  return JSON.stringify({
-    from: formatExact(from),
-    to: formatExact(to),
-    step: step / 1000,
+  return {
     sampled,
     total: whole.reduce((sum, value) => sum + value, 0),
     steps: whole,
     routes: routes.map(({ routingKey, steps: own }) => ({ routing_key: routingKey, steps: rounded(own) })),
-  });
+  };
 }
 
 function formatStatus({ scheduler, lateness, versions, ...standing }: Status): string {

@@ -1,0 +1,71 @@
+import type { JobRequest } from '../job/change-row.ts';
+import { type Expected, expectRuns } from '../job/expected-runs.ts';
+import type { Forecast, ForecastRange } from '../protocol/forecast.ts';
+
+/** Looks at schedules for so long at a time, ms: then requests have their turn. */
+const SLICE = 3;
+/** Times that are looked at one by one, of all schedules together. */
+const MOST_TIMES = 10_000;
+const LEAST_TIMES = 100;
+
+/** Jobs that are not stored: so many with one schedule. */
+export type AddedJobs = {
+  readonly routingKey: string;
+  readonly count: number;
+  /** One that `checkExpected` took. */
+  readonly request: JobRequest;
+};
+
+export type AddedForecastOptions = {
+  /** Unix ms: all are stored now. */
+  readonly now: number;
+  /** Monotonic ms. */
+  readonly monotonic: () => number;
+  /** Resolves when requests have had their turn. */
+  readonly pause: () => Promise<void>;
+};
+
+/** What jobs would add that are not stored, in the form of what is stored. */
+export async function forecastAdded(
+  added: readonly AddedJobs[],
+  range: ForecastRange,
+  { now, monotonic, pause }: AddedForecastOptions,
+): Promise<Forecast> {
+  const total = new Float64Array(Math.ceil((range.to - range.from) / range.step));
+  const byKey = new Map<string, Float64Array>();
+  const most = Math.max(LEAST_TIMES, Math.floor(MOST_TIMES / added.length));
+  let sampled = 1;
+  let until = monotonic() + SLICE;
+  const givingWay = async (work: Generator<void, Expected>): Promise<Expected> => {
+    for (;;) {
+      const { done, value } = work.next();
+      if (done) return value;
+      if (monotonic() < until) continue;
+      await pause();
+      until = monotonic() + SLICE;
+    }
+  };
+  for (const { routingKey, count, request } of added) {
+    const expected = await givingWay(expectRuns(request, count, now, range, most));
+    sampled = Math.min(sampled, expected.sampled);
+    const known = byKey.get(routingKey);
+    if (known === undefined) byKey.set(routingKey, expected.steps);
+    else for (const [index, runs] of expected.steps.entries()) known[index]! += runs;
+    for (const [index, runs] of expected.steps.entries()) total[index]! += runs;
+  }
+  const routes = [...byKey].map(([routingKey, steps]) => ({ routingKey, steps: inWholes(steps) }));
+  return { sampled, steps: inWholes(total), routes };
+}
+
+/** Whole numbers whose sums are those of the given ones, rounded: nothing is lost of what is less than one in a step. */
+function inWholes(steps: Float64Array): Float64Array {
+  let sum = 0;
+  let told = 0;
+  return steps.map((runs) => {
+    sum += runs;
+    // Sums of fractions are a little less than the whole number that they mean.
+    const whole = Math.floor(sum + 0.5 + 1e-6) - told;
+    told += whole;
+    return whole;
+  });
+}

@@ -1,0 +1,102 @@
+import type { Clock } from '../../clock.ts';
+import { DalgaError } from '../../errors.ts';
+import { checkExpected } from '../../job/expected-runs.ts';
+import { ROUTING_KEY_LIMIT } from '../../job/job.ts';
+import { nearest } from '../../nearest.ts';
+import type { ForecastRange } from '../../protocol/forecast.ts';
+import type { AddedJobs } from '../added-forecast.ts';
+import { type Body, parseObject } from './body.ts';
+import { checkMember } from './bulk-job.ts';
+import { integer, invalid, time } from './parameter-types.ts';
+import { readParameterObject } from './parameters.ts';
+import { unsupportedMediaType } from './problem.ts';
+import { shorten } from './request-target.ts';
+
+export const SCHEDULES_LIMIT = 100;
+export const ADDED_LIMIT = 100_000_000;
+/** Steps of a forecast. */
+export const STEPS_LIMIT = 1000;
+/** s: of a forecast that says nothing else, an hour by minutes. */
+const DEFAULT_STEP = 60;
+const DEFAULT_STEPS = 60;
+
+export const rangeTypes = { from: time, to: time, step: integer(1, 86_400 * 366) } as const;
+const count = integer(1, ADDED_LIMIT);
+
+type RangeValues = { readonly from?: number; readonly to?: number; readonly step?: number };
+
+/** @param now Unix ms. @throws DalgaError */
+export function rangeOf(
+  { from: asked, to: end, step: seconds = DEFAULT_STEP }: RangeValues,
+  now: number,
+): ForecastRange {
+  const from = asked ?? Math.floor(now);
+  const step = seconds * 1000;
+  const to = end ?? from + DEFAULT_STEPS * step;
+  if (to <= from) throw invalid('to', 'must be after from');
+  if (to - from > STEPS_LIMIT * step)
+    throw invalid('step', `must be longer: there are at most ${STEPS_LIMIT} steps`);
+  return { from, to, step };
+}
+
+/** What POST /forecast asks: the range, and the jobs that are not stored. */
+export type ForecastRequest = { readonly range: ForecastRange; readonly added: readonly AddedJobs[] };
+
+/** @throws DalgaError that names the member, such as `schedules[2].interval`, and the rule */
+export function readForecastRequest(query: string, body: Body | undefined, clock: Clock): ForecastRequest {
+  if (query !== '') {
+    throw new DalgaError('unknown_parameter', 'POST /forecast takes its parameters in a JSON body alone');
+  }
+  if (body === undefined) throw invalid('schedules', 'is required, in a JSON body');
+  if (body.kind !== 'json') throw unsupportedMediaType('POST /forecast takes a JSON body');
+  const members = parseObject(body.bytes, 'the body') as Record<string, unknown>;
+  const range: { -readonly [Name in keyof RangeValues]: number } = {};
+  for (const [name, value] of Object.entries(members)) {
+    if (name === 'schedules') continue;
+    if (!Object.hasOwn(rangeTypes, name)) throw unknown(name);
+    range[name as keyof typeof rangeTypes] = rangeTypes[name as keyof typeof rangeTypes].json(name, value);
+  }
+  const now = Math.floor(clock.now());
+  return { range: rangeOf(range, now), added: readSchedules(members.schedules, now) };
+}
+
+function readSchedules(value: unknown, now: number): AddedJobs[] {
+  if (value === undefined) throw invalid('schedules', 'is required');
+  if (!Array.isArray(value) || value.length === 0 || value.length > SCHEDULES_LIMIT) {
+    throw invalid('schedules', `must be a list of 1 to ${SCHEDULES_LIMIT} objects`);
+  }
+  return value.map((member: unknown, index) => {
+    try {
+      return readSchedule(member, now);
+    } catch (error) {
+      throw error instanceof DalgaError ? within(`schedules[${index}]`, error) : error;
+    }
+  });
+}
+
+function readSchedule(member: unknown, now: number): AddedJobs {
+  if (typeof member !== 'object' || member === null || Array.isArray(member)) {
+    throw new DalgaError('invalid_parameter', 'must be an object');
+  }
+  const { routing_key, count: asked, ...parameters } = member as Record<string, unknown>;
+  const routingKey = checkMember('routing_key', routing_key, ROUTING_KEY_LIMIT);
+  const jobs = asked === undefined ? 1 : count.json('count', asked);
+  const request = readParameterObject('beside routing_key and count a schedule', parameters);
+  checkExpected(request, now);
+  return { routingKey, count: jobs, request };
+}
+
+/** The refusal of a member of the object at `path`. */
+function within(path: string, { code, parameter, message }: DalgaError): DalgaError {
+  const detail =
+    parameter !== undefined && message.startsWith(parameter) ? `${path}.${message}` : `${path} ${message}`;
+  return new DalgaError(code, detail, { parameter: parameter === undefined ? path : `${path}.${parameter}` });
+}
+
+function unknown(name: string): DalgaError {
+  const parameter = shorten(name);
+  const names = [...Object.keys(rangeTypes), 'schedules'];
+  const meant = nearest(parameter.toLowerCase(), names);
+  const rule = meant === undefined ? `POST /forecast takes ${names.join(', ')}` : `did you mean ${meant}?`;
+  return new DalgaError('unknown_parameter', `${parameter} is not known: ${rule}`, { parameter });
+}
