@@ -100,7 +100,7 @@ export const DEFINITIONS: readonly MetricDefinition[] = [
   ),
   gauge(
     'catch_ups_waiting',
-    'Jobs whose catch-up runs wait for DALGA_CATCHUP_RATE now',
+    'Jobs whose catch-up runs wait for DALGA_CATCHUP_RATE now; those that a checkpoint lists are held back, too',
     ({ scheduler }) => scheduler.catchUpsWaiting,
   ),
   counter(
