@@ -103,17 +103,20 @@ export class DueBatch {
     const { missed } = occurrences;
     if (pacing === null || missed.size + occurrences.unsettledCount > pacing.listed * LISTED_SHARE) return;
     pacing.lapses.noteClock(now);
-    while (missed.size > 0 && occurrences.unsettledCount < pacing.listed) {
+    // After a step back of the clock they are to come.
+    while (missed.firstTime <= now && occurrences.unsettledCount < pacing.listed) {
       const flight = occurrences.takeTurn(missed.firstSlot, now, 'missed');
       if (flight !== -1) occurrences.pace(flight);
     }
   }
 
-  /** ms until a catch-up may go; Infinity when none waits. */
-  untilPaced(monotonic: number): number {
+  /** ms until a catch-up may go; Infinity when none waits. @param now Unix ms @param monotonic ms */
+  untilPaced(now: number, monotonic: number): number {
     const { occurrences, pacing = null } = this.#options;
     if (pacing === null || occurrences.pacedCount === 0) return Number.POSITIVE_INFINITY;
-    return pacing.rate.untilNext(monotonic);
+    const { rate } = pacing;
+    const untilTime = occurrences.firstPaced() === -1 ? occurrences.missed.firstTime - now : 0;
+    return Math.max(rate.untilNext(monotonic), untilTime);
   }
 
   /** Those that wait for the rate: the ones that are listed first, then the others by their times. */
@@ -133,7 +136,7 @@ export class DueBatch {
           continue;
         }
       } else {
-        if (missed.size === 0) return;
+        if (missed.firstTime > now) return;
         flight = occurrences.takeTurn(missed.firstSlot, now, 'missed');
         if (flight === -1) continue;
       }

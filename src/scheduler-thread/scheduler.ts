@@ -415,7 +415,9 @@ export class Scheduler {
     if (monotonic >= this.#trustedUntil) return Number.POSITIVE_INFINITY;
     const delay = this.#occurrences.queue.firstTime - clock.now();
     if (delay <= 0) return this.#mayDispatch() ? 0 : Number.POSITIVE_INFINITY;
-    const paced = this.#mayDispatch() ? this.#due.untilPaced(monotonic) : Number.POSITIVE_INFINITY;
+    const paced = this.#mayDispatch()
+      ? this.#due.untilPaced(clock.now(), monotonic)
+      : Number.POSITIVE_INFINITY;
     return Math.min(delay, this.#due.untilRetry(monotonic), paced);
   }
 

@@ -261,3 +261,21 @@ t.test(
     t.equal(new CatchUpRate(0).has(0), true);
   },
 );
+
+t.test('after a step back of the clock what was missed waits for its time again', async (t) => {
+  const limits = { ...LIMITS, exceptions: 4 };
+  const stage = afterOutage(hourly(20), { catchupRate: 1, limits });
+  await stage.time.advance(2500);
+  const before = stage.sent.length;
+  stage.time.offset -= AWAY;
+  stage.scheduler.wake();
+  await stage.time.advance(MINUTE);
+  t.equal(stage.sent.length, before, 'none comes before its time');
+  stage.time.offset += AWAY;
+  stage.scheduler.wake();
+  await stage.time.advance(30_000);
+  t.same(
+    [...new Set(stage.sent.map(({ id }) => id))].sort((a, b) => a - b),
+    hourly(20).map(({ id }) => id),
+  );
+});

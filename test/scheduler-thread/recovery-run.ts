@@ -17,6 +17,7 @@ const JOBS = 6;
 const STEPS = 120;
 const TOLD = [Outcome.nacked, Outcome.lost, Outcome.unsent, Outcome.pending, Outcome.confirmed];
 const LEASE = 5000;
+const ALWAYS = Number.MAX_SAFE_INTEGER;
 
 export type RecoveryOptions = {
   /** How likely the clock steps back with a crash, and in between, 0 to 1. */
@@ -72,6 +73,8 @@ export class RecoveryRun {
   #writing: ReturnType<WatermarkGate['take']> = null;
   #number = 0;
   #intervals = new Map<number, number>();
+  /** A run then counts its own time only where it is later than its interval. */
+  #misfireAfter = ALWAYS;
   /** All is confirmed at once. */
   #obliging = false;
   /** What this process was told is confirmed, and what all before it were when it began after a clean stop. */
@@ -140,6 +143,7 @@ export class RecoveryRun {
     this.#intervals = new Map();
     this.#gate = new WatermarkGate({ watermark, exceptions }, Math.max(stamp, watermark));
     const time = this.#time;
+    if (this.#options.paced && this.#chance(0.3)) this.#misfireAfter = this.#pick([ALWAYS, 700]);
     this.#scheduler = new Scheduler({
       clock: time,
       timers: {
@@ -151,8 +155,7 @@ export class RecoveryRun {
       batchesAtOnce: 3,
       exchange: '',
       tag: 'k3x9',
-      // A run then counts its own time only where it is later than its interval.
-      misfireAfter: Number.MAX_SAFE_INTEGER,
+      misfireAfter: this.#misfireAfter,
       misfireBacklog: 1000,
       catchupRate: this.#options.paced && this.#chance(0.8) ? this.#pick([1, 5, 100]) : 0,
       limits: this.#limits,
@@ -171,7 +174,8 @@ export class RecoveryRun {
       const id = batch.ids[position]!;
       const time = batch.times[position]!;
       const interval = this.#intervals.get(id)!;
-      const own = interval > 0 && this.#time.now() - time > interval ? 1 : 0;
+      const patience = Math.min(this.#misfireAfter, interval > 0 ? interval : ALWAYS);
+      const own = this.#time.now() - time > patience ? 1 : 0;
       messages.push({
         ...{ batch: batch.number, position, id, time, ended: false },
         behind: batch.missed[position]! - own,
