@@ -82,6 +82,7 @@ export class EventHub {
   /** This instance owns the table: the scheduler hears what is wanted. */
   begin(onInterest: (interest: EventInterest | null) => void): void {
     this.#onInterest = onInterest;
+    if (this.heard) onInterest(this.#interest());
   }
 
   /** It does not any more, or stops: all streams end at once. */

@@ -239,7 +239,7 @@ export class Scheduler {
   }
 
   /** What is to be told of runs from now on; null: nobody listens. */
-  note(interest: EventInterest | null): void {
+  tellOf(interest: EventInterest | null): void {
     const { clock, tag, misfireAfter } = this.#options;
     const { arena, flights } = this.#occurrences;
     if (interest === null) {

@@ -145,7 +145,7 @@ export class SchedulerService {
         void this.#load();
         break;
       case 'events.wanted':
-        this.#scheduler.note(command.interest);
+        this.#scheduler.tellOf(command.interest);
         this.#options.timers.clear(this.#eventsTimer);
         if (command.interest !== null) this.#tellEventsAgain();
         break;

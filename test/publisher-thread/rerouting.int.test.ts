@@ -161,3 +161,42 @@ t.test('until the alternate has confirmed it a message is unsettled', async (t) 
   t.same([...(await publisher.reports.late(cut.number, 1))], [[0, lost]], 'it is sent again');
   await suspend(false);
 });
+
+t.test('a message that closes the channel of the alternate harms no other', async (t) => {
+  const channel = await openChannel(t);
+  const alternate = rabbit.name('alternate');
+  const queue = rabbit.name();
+  const user = rabbit.name('user');
+  const consumer = await rabbit.consume(queue);
+  await channel.assertExchange(alternate, 'topic', { durable: false });
+  await channel.bindQueue(queue, alternate, '#');
+  await rabbit.ctl('add_user', user, 'secret');
+  await rabbit.ctl('set_permissions', '-p', rabbit.vhost, user, '.*', '.*', '.*');
+  await rabbit.ctl('set_topic_permissions', '-p', rabbit.vhost, user, alternate, '^allowed', '.*');
+  t.teardown(async () => {
+    await rabbit.ctl('delete_user', user);
+    await channel.deleteExchange(alternate);
+  });
+  const unroutable = { kind: 'exchange', name: alternate } as const;
+  const publisher = await connectedPublisher(
+    configOf(rabbit, { unroutable, user, password: 'secret' }),
+    t.teardown,
+  );
+  const keys = (name: string) => `${name}.${rabbit.name('nowhere')}`;
+  for (let round = 0; round < 3; round++) {
+    const messages = Array.from({ length: 50 }, (_, at) => ({
+      routingKey: keys(at === 25 ? 'forbidden' : 'allowed'),
+      id: at + 1,
+      time: 1_700_000_000_000 + round,
+    }));
+    const outcomes = await outcomesOf(publisher, makeBatch(messages));
+    t.equal(outcomes[25], returned, 'the culprit alone');
+    t.same(new Set(outcomes.toSpliced(25, 1)), new Set([rerouted]));
+  }
+  const ids = new Set<string>();
+  while (ids.size < 3 * 49) {
+    const { properties } = await consumer.next();
+    ids.add(String(properties.messageId));
+  }
+  t.pass('all the others are there');
+});

@@ -15,10 +15,10 @@ t.test('while nobody listens nothing is noted', async (t) => {
   scheduler.apply(1, [upsert(intervalRow(1, MINUTE, NOW + MINUTE))]);
   await time.advance(2 * MINUTE);
   t.equal(scheduler.takeEvents(), null);
-  scheduler.note(all('published'));
+  scheduler.tellOf(all('published'));
   await time.advance(MINUTE);
   t.equal(scheduler.takeEvents()?.events.length, 1);
-  scheduler.note(null);
+  scheduler.tellOf(null);
   await time.advance(MINUTE);
   t.equal(scheduler.takeEvents(), null);
 });
@@ -26,7 +26,7 @@ t.test('while nobody listens nothing is noted', async (t) => {
 t.test('what is published and returned', async (t) => {
   const { scheduler, time, behaviour } = setUp();
   scheduler.finishLoad();
-  scheduler.note(all('published', 'returned', 'misfired'));
+  scheduler.tellOf(all('published', 'returned', 'misfired'));
   const payload = new TextEncoder().encode('{}');
   scheduler.apply(1, [
     upsert(oneOffRow(1, NOW + 1000, { key: 'a', name: 'one' })),
@@ -63,7 +63,7 @@ t.test('what is published and returned', async (t) => {
 t.test('what was missed is told once, with the run that stands for it, or as dropped', async (t) => {
   const { scheduler, time, connect } = setUp();
   scheduler.finishLoad();
-  scheduler.note(all('published', 'misfired'));
+  scheduler.tellOf(all('published', 'misfired'));
   const skip = intervalRow(2, MINUTE, NOW + MINUTE, { since: NOW });
   scheduler.apply(1, [
     upsert(intervalRow(1, MINUTE, NOW + MINUTE, { since: NOW })),
@@ -95,7 +95,7 @@ t.test('only what is wanted is told, at a bounded rate, and the others are count
     upsert(intervalRow(at + 1, 10_000, NOW + 10_000, { key: ['a', 'b', 'c', 'd'][at % 4]! })),
   );
   scheduler.apply(1, jobs);
-  scheduler.note([{ type: 'published', all: false, routingKeys: ['a', 'b'] }]);
+  scheduler.tellOf([{ type: 'published', all: false, routingKeys: ['a', 'b'] }]);
   await time.advance(10_000);
   const first = scheduler.takeEvents()!;
   t.equal(first.events.length, 100);
@@ -108,7 +108,7 @@ t.test('only what is wanted is told, at a bounded rate, and the others are count
     first.leftOut.reduce((sum, { count }) => sum + count, 0),
     400,
   );
-  scheduler.note([{ type: 'published', all: true, routingKeys: ['a'] }]);
+  scheduler.tellOf([{ type: 'published', all: true, routingKeys: ['a'] }]);
   await time.advance(10_000);
   const second = scheduler.takeEvents()!;
   t.equal(second.events.length, 100);
