@@ -277,6 +277,7 @@ export class DalgaClient {
     };
     const begun = await this.#transport.begin(call, type);
     // Once it has begun nothing may happen for any time.
+    begun.deadline.pause();
     yield* eventsOf(linesOf(chunksOf(this.#transport, begun, false)));
   }
 

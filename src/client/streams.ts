@@ -4,7 +4,7 @@ import type { DalgaEvent } from './types/runs.ts';
 /**
  * The bytes of an answer as they come. Whoever stops reading ends the request.
  *
- * @param timed whether the next ones must come within the time of the deadline
+ * @param timed whether the next ones must come within the time of the deadline; else it is the caller who starts it
  */
 export async function* chunksOf(
   transport: Transport,
@@ -16,10 +16,9 @@ export async function* chunksOf(
   try {
     for (;;) {
       if (timed) deadline.start();
-      else deadline.pause();
       const { done, value } = await transport.during(deadline, () => reader.read());
       // What the reader does with it takes none of the server's time.
-      deadline.pause();
+      if (timed) deadline.pause();
       ended = done;
       if (done) return;
       yield value;

@@ -44,7 +44,8 @@ export async function importJobs(
       headers: { accept: NDJSON, 'content-type': NDJSON },
     };
     const begun = await transport.begin(call, NDJSON, deadline);
-    for await (const text of linesOf(chunksOf(transport, begun))) {
+    for await (const text of linesOf(chunksOf(transport, begun, false))) {
+      source.heard();
       const line = JSON.parse(text) as ImportLine;
       if ('complete' in line) totals = line;
       else if ('line' in line) onRefused?.(line);
@@ -82,16 +83,21 @@ class Source {
   fault: { readonly error: unknown } | undefined;
   readonly #jobs: AsyncIterator<JobLine | Uint8Array | string> | Iterator<JobLine | Uint8Array | string>;
   readonly #encoder = new TextEncoder();
+  readonly #deadline: Deadline;
+  /** It is the caller who is waited for, and not the server. */
+  #asking = false;
   #ended = false;
 
   constructor(jobs: ImportSource, deadline: Deadline) {
+    this.#deadline = deadline;
     this.#jobs = Symbol.asyncIterator in jobs ? jobs[Symbol.asyncIterator]() : jobs[Symbol.iterator]();
     this.stream = new ReadableStream<Uint8Array>(
       {
         pull: async (controller) => {
-          // It is the caller who is waited for now.
+          this.#asking = true;
           deadline.pause();
           const piece = await this.#piece();
+          this.#asking = false;
           deadline.start();
           if (piece.length > 0) controller.enqueue(piece);
           if (this.#ended) controller.close();
@@ -100,6 +106,11 @@ class Source {
       },
       { highWaterMark: 0 },
     );
+  }
+
+  /** The server has told something: it has its time anew. */
+  heard(): void {
+    if (!this.#asking) this.#deadline.start();
   }
 
   /** Nothing more is wanted. */

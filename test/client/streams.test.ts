@@ -1,4 +1,6 @@
 import { createReadStream } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { Readable } from 'node:stream';
 import t, { type Test } from 'tap';
 import {
@@ -93,6 +95,35 @@ t.test('progress, and an answer without its end', async (t) => {
   t.match(told, [{ lines: 1 }]);
   last = '';
   await t.rejects(dalga.import(jobs(2)), { name: 'DalgaUnreachable', message: /broke off its answer/ });
+});
+
+t.test('the time of an import does not run while its source is waited for', async (t) => {
+  const totals = '{"complete":true,"lines":2,"stored":2,"created":2,"refused":0}\n';
+  const server = createServer((request, response) => {
+    response.writeHead(200, { 'content-type': 'application/x-ndjson' });
+    // Each piece is answered, and the end of all.
+    request.on('data', () => response.write('{"lines":1,"stored":1,"created":1,"refused":0}\n'));
+    request.on('end', () => response.end(totals));
+  });
+  await new Promise<void>((resolve) => {
+    server.listen(0, '127.0.0.1', resolve);
+  });
+  t.teardown(() => server.close());
+  const { port } = server.address() as AddressInfo;
+  const timeout = 100;
+  let heard = () => {};
+  const progress = new Promise<void>((resolve) => {
+    heard = resolve;
+  });
+  const slow = async function* () {
+    // As much as makes a piece.
+    yield `${JSON.stringify({ routing_key: 'k', job: 'x'.repeat(70_000), interval: 60 })}\n`;
+    await progress;
+    await new Promise((resolve) => setTimeout(resolve, 3 * timeout));
+    yield { routing_key: 'k', job: '2', interval: 60 };
+  };
+  const dalga = new DalgaClient({ url: `http://127.0.0.1:${port}` });
+  t.match(await dalga.import(slow(), { timeout, onProgress: heard }), { complete: true });
 });
 
 t.test('an export that is not read to its end ends the request', async (t) => {
