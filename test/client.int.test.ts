@@ -133,7 +133,7 @@ t.test('the whole of the client, on a real Dalga: every answer is what the docum
   t.match(await dalga.deleteMany({ routing_key: 'many' }), { matched: 2500, deleted: 2500 });
 
   t.match(await dalga.forecast({ from: new Date(), step: 86_400 }), { sampled: 1, step: 86_400 });
-  t.match(await dalga.status(), { lease: 'owner', jobs: 4 });
+  t.match(await dalga.status(), { lease: 'owner', ready: true, jobs: Number });
   t.equal(await dalga.delete(name), true);
   t.equal(await dalga.delete(name), false);
   t.equal(await dalga.get(name), null);
