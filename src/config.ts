@@ -30,6 +30,8 @@ export type Config = {
   readonly misfireBacklog: number;
   /** Catch-up runs a second; 0 for no limit. */
   readonly catchupRate: number;
+  /** Messages a second of all backfills together. */
+  readonly backfillRate: number;
   /** Publisher threads; 0 lets the number of cores decide. */
   readonly publisherThreads: number;
   /** Bytes that jobs may take in memory; 0 for 70 % of the cgroup's or the machine's memory. */
@@ -180,6 +182,7 @@ function toConfig(values: Values): Config {
     misfireAfter: values.DALGA_MISFIRE_AFTER,
     misfireBacklog: values.DALGA_MISFIRE_BACKLOG,
     catchupRate: values.DALGA_CATCHUP_RATE,
+    backfillRate: values.DALGA_BACKFILL_RATE,
     publisherThreads: values.DALGA_PUBLISHER_THREADS,
     memoryLimit: values.DALGA_MEMORY_LIMIT,
   });

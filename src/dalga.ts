@@ -4,6 +4,7 @@ import type { Config } from './config.ts';
 import type { Connect } from './database/session.ts';
 import { DalgaError, type PlainError, StartupError } from './errors.ts';
 import { createLog, type Log } from './log.ts';
+import { createBackfills } from './main-thread/backfills.ts';
 import { EventHub } from './main-thread/events.ts';
 import { Exchanges } from './main-thread/exchanges.ts';
 import { createApp } from './main-thread/http/app.ts';
@@ -108,6 +109,7 @@ export function createDalga(config: Config, deps: DalgaDeps = {}): Dalga {
             return events.listen(filter, sink);
           },
         },
+        backfills: createBackfills({ lister, owner }),
         limits: config.http,
         logger: log,
         version,

@@ -15,6 +15,7 @@ const catalogue = {
   body_too_large: { status: 413, title: 'The body is too large' },
   uri_too_long: { status: 414, title: 'The URI is too long' },
   unsupported_media_type: { status: 415, title: 'The media type is not supported' },
+  too_many_backfills: { status: 429, title: 'Too many backfills and runs by hand are open' },
   headers_too_large: { status: 431, title: 'The request headers are too large' },
   internal: { status: 500, title: 'Internal error' },
   not_ready: { status: 503, title: 'Dalga is not ready for this' },

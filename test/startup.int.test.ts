@@ -105,6 +105,7 @@ t.test('-create-table creates the tables and ends; the server then starts withou
   await connection.end();
   t.same((tables as Record<string, string>[]).flatMap((row) => Object.values(row)).sort(), [
     'dalga',
+    'dalga_backfill',
     'dalga_instance',
     'dalga_migration',
     'dalga_state',

@@ -199,6 +199,12 @@ export const settings = {
     description:
       'Catch-up runs a second after an outage or a stop, behind what is due now; 0 for as many as there are',
   },
+  DALGA_BACKFILL_RATE: {
+    type: 'quantity',
+    quantity: { unit: 'count', minimum: '1', maximum: '100000' },
+    default: '100',
+    description: 'Messages a second that all backfills together publish, beside what is due',
+  },
   DALGA_PUBLISHER_THREADS: {
     type: 'quantity',
     quantity: { unit: 'count', minimum: '0', maximum: '64' },

@@ -15,10 +15,11 @@ const TAG_ALPHABET = '0123456789abcdefghijklmnopqrstuvwxyz';
 const MIGRATIONS: readonly Migration[] = [
   { version: 1, statements: firstVersion },
   { version: 2, statements: schedulesAndMessages },
+  { version: 3, statements: runsByHand },
 ];
 
 /** The version of the schema that this program works with. */
-export const SCHEMA_VERSION = 2;
+export const SCHEMA_VERSION = 3;
 
 /** s. */
 const LOCK_TIMEOUT = 30;
@@ -170,6 +171,24 @@ function schedulesAndMessages(table: string): readonly Statement[] {
       ADD COLUMN job_start VARBINARY(200) GENERATED ALWAYS AS (LEFT(job, 200)) VIRTUAL
         COMMENT 'jobs are listed in the order of this',
       ADD KEY by_name (routing_key, job_start, id)`),
+  ];
+}
+
+/** What was asked for beside the schedules. */
+function runsByHand(table: string): readonly Statement[] {
+  return [
+    define(`CREATE TABLE IF NOT EXISTS ${quoteTable(table, '_backfill')} (
+      id BIGINT UNSIGNED NOT NULL COMMENT 'given by the owner from next_id and never again: part of message_id',
+      job_id BIGINT UNSIGNED NOT NULL COMMENT 'the job; without it the row counts for nothing, and is deleted soon',
+      kind TINYINT NOT NULL COMMENT '0: one run; 1: the scheduled times from from_time on, before to_time',
+      from_time BIGINT NULL COMMENT 'Unix ms; of kind 0: NULL',
+      to_time BIGINT NULL COMMENT 'Unix ms; of kind 0: NULL',
+      position BIGINT NOT NULL COMMENT 'Unix ms: every time before it is published; moves with the checkpoint',
+      ahead VARBINARY(512) NOT NULL COMMENT 'times after it that are published too: 64-bit Unix ms, little-endian',
+      published BIGINT UNSIGNED NOT NULL COMMENT 'messages so far',
+      created BIGINT NOT NULL COMMENT 'Unix ms: stamp of the request; of kind 0 the time of its message',
+      PRIMARY KEY (id)
+    ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin`),
   ];
 }
 

@@ -2,7 +2,7 @@ import { totalmem } from 'node:os';
 import { DalgaError } from '../errors.ts';
 import type { JobRow } from '../job/job.ts';
 import { jobBytes, rowBytes } from '../protocol/job-memory.ts';
-import type { JobChange } from '../protocol/main-scheduler.ts';
+import type { Change } from '../protocol/main-scheduler.ts';
 
 /** What jobs may take when nothing is set: this part of the memory that the process can have. */
 const SHARE = 0.7;
@@ -61,7 +61,7 @@ export class JobMemory {
     this.#expected = 0;
   }
 
-  posted(number: number, changes: readonly JobChange[]): void {
+  posted(number: number, changes: readonly Change[]): void {
     let bytes = 0;
     // A change of a job that is there takes nothing more.
     for (const change of changes) {

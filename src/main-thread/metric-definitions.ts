@@ -140,6 +140,25 @@ export const DEFINITIONS: readonly MetricDefinition[] = [
     ),
     labels: ['server'],
   },
+  {
+    ...gauge('backfills_open', 'Runs by hand and backfills that are open now', ({ scheduler: { spans } }) =>
+      byKind(spans.openRuns, spans.openBackfills),
+    ),
+    labels: ['kind'],
+  },
+  {
+    ...counter(
+      'backfill_messages',
+      'Messages of runs by hand and backfills that RabbitMQ has confirmed; they are among no occurrences',
+      ({ scheduler: { spans } }) => byKind(spans.runs, spans.backfilled),
+    ),
+    labels: ['kind'],
+  },
+  counter(
+    'backfill_messages_returned',
+    'Messages of runs by hand and backfills that RabbitMQ has given back, since no queue takes them',
+    ({ scheduler }) => scheduler.spans.returned,
+  ),
   counter('write_requests', 'Requests that were carried out in a transaction', (data) => data.writeRequests),
   counter('write_batches', 'Transactions that carried out requests', (data) => data.writeBatches),
   gauge('event_listeners', 'Listeners to /events now', ({ events }) => events.listeners),
@@ -156,6 +175,13 @@ function gauge(name: string, help: string, read: MetricDefinition['read']): Metr
 
 function counter(name: string, help: string, read: MetricDefinition['read']): MetricDefinition {
   return { name: `${name}_total`, type: 'counter', help, read };
+}
+
+function byKind(run: number, backfill: number): readonly Sample[] {
+  return [
+    { labels: { kind: 'run' }, value: run },
+    { labels: { kind: 'backfill' }, value: backfill },
+  ];
 }
 
 function byServer(mysql: number, rabbitmq: number): readonly Sample[] {

@@ -9,6 +9,7 @@ import { JobMemory } from './memory.ts';
 import type { SchedulerThread, StartScheduler } from './scheduler-client.ts';
 import { type CheckpointWriter, createCheckpointWriter } from './store/checkpoint.ts';
 import type { Owned } from './store/ownership.ts';
+import { SpanPositions } from './store/span-positions.ts';
 import { WatermarkGate } from './store/watermark-gate.ts';
 import { createWriteCoalescer, type WriteCoalescer } from './store/write-coalescer.ts';
 
@@ -55,6 +56,7 @@ export class Owner {
   readonly #options: OwnerOptions;
   readonly #thread: SchedulerThread;
   readonly #gate: WatermarkGate;
+  readonly #spans = new SpanPositions();
   readonly #memory: JobMemory;
   readonly #checkpoints: CheckpointWriter;
   #reportedAt: number;
@@ -81,6 +83,7 @@ export class Owner {
         clockOffset: clock.now() - clock.monotonic(),
         trustedUntil: options.trustedUntil,
         memoryLimit: options.memoryLimit,
+        spans: owned.spans,
       },
       {
         onStarted: () => this.#thread.client.load(),
@@ -130,6 +133,7 @@ export class Owner {
     this.#checkpoints = createCheckpointWriter({
       session: owned.session,
       gate: this.#gate,
+      spans: this.#spans,
       clock,
       timers,
       log,
@@ -201,7 +205,7 @@ export class Owner {
     const left = Math.max(deadline - clock.monotonic(), 0);
     const stopped = await this.#thread.client.stop(deadline, left + LAST_REPORT_GRACE);
     this.#checkpoints.stop();
-    if (stopped !== null) this.#gate.report(stopped.progress);
+    if (stopped !== null) this.#checkpoints.report(stopped.progress);
     // One that is silent may still publish, and must not when the lease is another's.
     else await this.#thread.terminate(0);
     let released = true;
@@ -209,7 +213,7 @@ export class Owner {
     const last = () => {
       const checkpoint = this.#gate.last();
       complete = checkpoint?.complete ?? true;
-      return checkpoint;
+      return { checkpoint, spans: this.#spans.last() };
     };
     try {
       await owned.session.release(last, Math.max(deadline, clock.monotonic() + LAST_WRITE));

@@ -2,7 +2,7 @@ import type { Timers } from '../clock.ts';
 import { DalgaError, type PlainError } from '../errors.ts';
 import type { EventInterest } from '../protocol/events.ts';
 import type {
-  JobChange,
+  Change,
   Progress,
   SchedulerCommand,
   SchedulerInit,
@@ -53,7 +53,7 @@ export class SchedulerClient {
   }
 
   /** Posts the changes of a committed batch. @returns their number, for `acknowledged` */
-  post(changes: readonly JobChange[], reply: boolean): number {
+  post(changes: readonly Change[], reply: boolean): number {
     const number = ++this.#number;
     this.#port.send({ type: 'jobs.changed', number, changes, reply });
     return number;

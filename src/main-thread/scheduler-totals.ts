@@ -27,6 +27,7 @@ export const NO_TOTALS: Totals = {
   catchUpsWaiting: 0,
   connections: 0,
   reconnects: 0,
+  spans: { openRuns: 0, openBackfills: 0, runs: 0, backfilled: 0, returned: 0 },
   lateness: { counts: new Float64Array(LATENESS_BOUNDS.length + 1), sum: 0 },
   handedOver: 0,
 };
@@ -62,9 +63,14 @@ export class SchedulerTotals {
   /** The scheduler has ended, and what it left unsettled is the next owner's. */
   end(): void {
     this.#tenure++;
-    const { inFlight, heldBack, handedOver, ...rest } = this.read();
+    const { inFlight, heldBack, handedOver, spans, ...rest } = this.read();
     this.#current = null;
-    this.#ended = { ...rest, ...NOTHING_NOW, handedOver: handedOver + inFlight + heldBack };
+    this.#ended = {
+      ...rest,
+      ...NOTHING_NOW,
+      spans: { ...spans, openRuns: 0, openBackfills: 0 },
+      handedOver: handedOver + inFlight + heldBack,
+    };
   }
 
   read(): Totals {
@@ -85,6 +91,12 @@ export class SchedulerTotals {
       cancelled: past.cancelled + now.cancelled,
       recovered: past.recovered + now.recovered,
       reconnects: past.reconnects + now.reconnects,
+      spans: {
+        ...now.spans,
+        runs: past.spans.runs + now.spans.runs,
+        backfilled: past.spans.backfilled + now.spans.backfilled,
+        returned: past.spans.returned + now.spans.returned,
+      },
       lateness: {
         counts: past.lateness.counts.map((count, bucket) => count + now.lateness.counts[bucket]!),
         sum: past.lateness.sum + now.lateness.sum,

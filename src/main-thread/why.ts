@@ -1,6 +1,6 @@
 import type { JobRow } from '../job/job.ts';
 import { formatExact } from '../job/rfc3339.ts';
-import { Event, type HistoryEntry, type JobHistory } from '../protocol/history.ts';
+import { Event, type HistoryEntry, type JobHistory, Kind, type KindCode } from '../protocol/history.ts';
 
 /** In words, for a person: what a job does next and why, and what became of its last run. */
 export function explainJob(row: JobRow, history: JobHistory, now: number): string {
@@ -53,9 +53,19 @@ function explainLast({ known, entries }: JobHistory): string[] {
   return known ? ['Nothing is remembered of its last runs: only the latest outcomes of all jobs are.'] : [];
 }
 
-function tellOf({ event, time, sentAt, at, count }: HistoryEntry): string {
-  const run = `run of ${formatExact(time)}`;
-  const late = sentAt === 0 ? '' : `, ${Math.max(0, Math.round(sentAt - time))} ms after its time`;
+/** By kind, to be followed by a time. */
+const RUNS: Readonly<Record<KindCode, string>> = {
+  0: 'run of',
+  1: 'run by hand of',
+  2: 'backfilled run of',
+};
+
+function tellOf({ event, kind, time, sentAt, at, count }: HistoryEntry): string {
+  const run = `${RUNS[kind]} ${formatExact(time)}`;
+  const late =
+    sentAt === 0 || kind === Kind.backfill
+      ? ''
+      : `, ${Math.max(0, Math.round(sentAt - time))} ms after its time`;
   const missed = count > 0 ? `, and stands for ${count} that were missed` : '';
   switch (event) {
     case Event.published:
@@ -80,6 +90,9 @@ function tellOf({ event, time, sentAt, at, count }: HistoryEntry): string {
       return `Its ${run} was cancelled by a change of the job at ${formatExact(at)}.`;
   }
 }
+
+/** As the API names them. */
+export const KIND_NAMES = ['scheduled', 'run', 'backfill'] as const;
 
 /** As the API names them. */
 export const EVENT_NAMES = [

@@ -16,7 +16,12 @@ export const Event = {
 } as const;
 export type EventCode = (typeof Event)[keyof typeof Event];
 
+/** What the message was for, as a number beside the event. */
+export const Kind = { scheduled: 0, run: 1, backfill: 2 } as const;
+export type KindCode = (typeof Kind)[keyof typeof Kind];
+
 export type HistoryEntry = {
+  readonly kind: KindCode;
   readonly event: EventCode;
   /** The scheduled time, Unix ms. */
   readonly time: number;

@@ -1,6 +1,7 @@
 import type { Config } from '../config.ts';
 import type { PlainError } from '../errors.ts';
 import type { JobRow, SettledJob } from '../job/job.ts';
+import type { Span, SpanProgress } from '../job/span.ts';
 import type { EventInterest, LeftOut, RunEvent, RunEventType } from './events.ts';
 import type { Lateness } from './lateness.ts';
 import type { Answer, Question } from './questions.ts';
@@ -25,12 +26,22 @@ export type SchedulerInit = {
   readonly trustedUntil: number;
   /** Bytes that jobs may take. */
   readonly memoryLimit: number;
+  /** The runs by hand and backfills that are open. */
+  readonly spans: readonly Span[];
 };
 
 /** A committed change of one job. */
 export type JobChange =
   | { readonly op: 'upsert'; readonly row: JobRow }
   | { readonly op: 'remove'; readonly id: number; readonly version: number };
+
+/** A committed change of a run by hand or backfill. */
+export type SpanChange =
+  | { readonly op: 'open'; readonly span: Span }
+  /** It is to publish nothing more. */
+  | { readonly op: 'end'; readonly id: number };
+
+export type Change = JobChange | SpanChange;
 
 export type SchedulerCommand =
   /**
@@ -41,7 +52,7 @@ export type SchedulerCommand =
   | {
       readonly type: 'jobs.changed';
       readonly number: number;
-      readonly changes: readonly JobChange[];
+      readonly changes: readonly Change[];
       readonly reply: boolean;
     }
   /** The lease was renewed. Monotonic ms. */
@@ -74,7 +85,15 @@ export type Progress = {
   readonly applied: number;
   /** Jobs that settled for good since the last report. */
   readonly settledJobs: readonly SettledJob[];
+  /** What the spans have done since the last report. */
+  readonly spans: SpansProgress;
   readonly counters: SchedulerCounters;
+};
+
+export type SpansProgress = {
+  readonly moved: readonly SpanProgress[];
+  /** Ids of those that have nothing left to publish, or no job. */
+  readonly ended: readonly number[];
 };
 
 /** Since the start of the scheduler unless said otherwise. */
@@ -110,8 +129,21 @@ export type SchedulerCounters = {
   readonly connections: number;
   /** Connections to RabbitMQ that were made in the place of lost ones. */
   readonly reconnects: number;
+  readonly spans: SpanCounters;
   /** Of all messages that were written to a socket. */
   readonly lateness: Lateness;
+};
+
+/** What was asked for beside the schedules: none of it is among the occurrences. */
+export type SpanCounters = {
+  /** Runs by hand and backfills that are open now. */
+  readonly openRuns: number;
+  readonly openBackfills: number;
+  /** Their messages that RabbitMQ has confirmed, those that it gave back among them. */
+  readonly runs: number;
+  readonly backfilled: number;
+  /** Those of both that it gave back, since no queue takes them. */
+  readonly returned: number;
 };
 
 export type SchedulerReport =

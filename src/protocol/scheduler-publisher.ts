@@ -15,6 +15,14 @@ export type PublisherInit = {
 /** A destination: messages of one route wait for one another's confirms, those of others do not. */
 export type Route = { readonly exchange: string; readonly routingKey: string };
 
+/** Of each message of a batch of runs by hand and backfills. */
+export type BatchSpans = {
+  /** The span: the fourth part of the message_id; 0 for none. */
+  readonly ids: Float64Array;
+  /** 1: x-dalga-kind is `backfill`; 0: it is `run`. */
+  readonly backfills: Uint8Array;
+};
+
 export type PublishBatch = {
   /** Grows with every batch of this scheduler; names the batch in later reports. */
   readonly number: number;
@@ -35,6 +43,8 @@ export type PublishBatch = {
   readonly optionsOf: Uint32Array | null;
   /** Job ids: the second part of the message_id. */
   readonly ids: Float64Array;
+  /** Null for scheduled occurrences, which come in batches of their own. */
+  readonly spans: BatchSpans | null;
   /** Scheduled times, Unix ms: the third part of the message_id, and x-dalga-scheduled-at. */
   readonly times: Float64Array;
   /** x-dalga-missed; 0 for none. */

@@ -151,9 +151,10 @@ export class PublishChannel {
 
   /** The broker gives a message back before it confirms it. */
   #noteReturned(message: Message): void {
-    const { id, time } = parseMessageId(String(message.properties.messageId));
+    const { id, time, span } = parseMessageId(String(message.properties.messageId));
     this.#window.markReturned(
-      ({ batch }, position) => batch.ids[position] === id && batch.times[position] === time,
+      ({ batch: { ids, times, spans } }, position) =>
+        ids[position] === id && times[position] === time && (spans?.ids[position] ?? 0) === span,
     );
   }
 

@@ -101,6 +101,7 @@ function batchOf(
   const columns = allocateColumns(count, 0);
   const options: MessageOptions[] = [];
   const routes: Route[] = [];
+  const spans = { ids: new Float64Array(count), backfills: new Uint8Array(count) };
   for (const [place, { run, position }] of returned.entries()) {
     const { batch } = run;
     const route = batch.routes[batch.routeOf[position]!]!;
@@ -109,11 +110,16 @@ function batchOf(
     columns.times[place] = batch.times[position]!;
     columns.missed[place] = batch.missed[position]!;
     columns.expirations[place] = batch.expirations[position]!;
+    spans.ids[place] = batch.spans?.ids[position] ?? 0;
+    spans.backfills[place] = batch.spans?.backfills[position] ?? 0;
     columns.routeOf[place] = routes.push(elsewhere(route)) - 1;
     options.push(withOrigin(own === 0 ? {} : batch.options[own - 1]!, route));
   }
   const optionsOf = Uint32Array.from({ length: count }, (_, place) => place + 1);
-  return { ...{ number, clockOffset, tag, trustedUntil, count, routes, options, optionsOf }, ...columns };
+  return {
+    ...{ number, clockOffset, tag, trustedUntil, count, routes, options, optionsOf, spans },
+    ...columns,
+  };
 }
 
 function withOrigin(options: MessageOptions, { exchange, routingKey }: Route): MessageOptions {

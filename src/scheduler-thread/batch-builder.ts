@@ -57,18 +57,29 @@ export function buildBatch(
     bodyOffsets[place + 1] = bodyOffsets[place]! + arena.bodyLength(slot);
   }
   const { number, trustedUntil, clockOffset, tag } = terms;
-  return { number, trustedUntil, clockOffset, tag, count, routes, options, optionsOf, ...columns };
+  return {
+    number,
+    trustedUntil,
+    clockOffset,
+    tag,
+    count,
+    routes,
+    options,
+    optionsOf,
+    spans: null,
+    ...columns,
+  };
 }
 
 /** ms; 0 for none. @param gap to the job's next time, 0 when there is none */
-function expirationOf(message: MessageOptions | undefined, gap: number): number {
+export function expirationOf(message: MessageOptions | undefined, gap: number): number {
   const asked = message?.expiration;
   if (asked === null) return 0;
   return Math.min(asked ?? gap, LONGEST_EXPIRATION);
 }
 
 /** 0 in place of Infinity. */
-function finite(gap: number): number {
+export function finite(gap: number): number {
   return gap === Number.POSITIVE_INFINITY ? 0 : gap;
 }
 

@@ -1,13 +1,19 @@
 /**
- * The batches that publishers have: which flight stands at which position, until each has its outcome. An outcome
+ * The batches that publishers have: which message (a flight, say) stands at which position, until each has its outcome. An outcome
  * can come twice, in the batch's answer and in a report, and in either order: the first one counts.
  */
-export class BatchesOut {
-  readonly #batches = new Map<number, Batch>();
+export class BatchesOut<Message> {
+  readonly #none: Message;
+  readonly #batches = new Map<number, Batch<Message>>();
 
-  /** The batch goes out with these flights, one at each position. */
-  add(number: number, flights: readonly number[]): void {
-    this.#batches.set(number, { flights: [...flights], open: flights.length, threadId: -1 });
+  /** @param none what is no message */
+  constructor(none: Message) {
+    this.#none = none;
+  }
+
+  /** The batch goes out with these messages, one at each position. */
+  add(number: number, messages: readonly Message[]): void {
+    this.#batches.set(number, { messages: [...messages], open: messages.length, threadId: -1 });
   }
 
   /** The thread has answered: it tells the end of what it left pending, or loses it. */
@@ -16,22 +22,22 @@ export class BatchesOut {
     if (batch !== undefined) batch.threadId = threadId;
   }
 
-  /** Takes the flight at a position out; -1 when its outcome has come already. */
-  take(number: number, position: number): number {
+  /** Takes the message at a position out; none when its outcome has come already. */
+  take(number: number, position: number): Message {
     const batch = this.#batches.get(number);
-    const flight = batch?.flights[position] ?? -1;
-    if (batch === undefined || flight === -1) return -1;
-    batch.flights[position] = -1;
+    const message = batch?.messages[position] ?? this.#none;
+    if (batch === undefined || message === this.#none) return this.#none;
+    batch.messages[position] = this.#none;
     if (--batch.open === 0) this.#batches.delete(number);
-    return flight;
+    return message;
   }
 
   /** The batches of which a thread has answered and not told all. */
   of(threadId: number): { number: number; size: number }[] {
     return [...this.#batches]
       .filter(([, batch]) => batch.threadId === threadId)
-      .map(([number, { flights }]) => ({ number, size: flights.length }));
+      .map(([number, { messages }]) => ({ number, size: messages.length }));
   }
 }
 
-type Batch = { readonly flights: number[]; open: number; threadId: number };
+type Batch<Message> = { readonly messages: Message[]; open: number; threadId: number };

@@ -1,9 +1,11 @@
-import { Event, type EventCode, type HistoryEntry } from '../protocol/history.ts';
+import { Event, type EventCode, type HistoryEntry, type KindCode } from '../protocol/history.ts';
 
 /** At 3,333 messages a second about a minute and a half of what went well, and far longer of what did not. */
 const PUBLISHED = 1 << 18;
 const NOTABLE = 1 << 16;
 const FIRST_SIZE = 1 << 10;
+/** An entry's byte holds its event, and so many times its kind. */
+const KIND_STEP = 16;
 
 /**
  * The last outcomes of all jobs together, so that one can be asked why it ran, or did not. What went well has a ring of
@@ -14,7 +16,16 @@ export class History {
   readonly #notable = new Ring(NOTABLE);
 
   note(event: EventCode, id: number, time: number, sentAt: number, at: number, count = 0): void {
-    (event === Event.published ? this.#published : this.#notable).add(event, id, time, sentAt, at, count);
+    this.#ringOf(event).add(event, id, time, sentAt, at, count);
+  }
+
+  /** The same of a run by hand or a backfill. */
+  noteSpan(kind: KindCode, event: EventCode, id: number, time: number, sentAt: number, at: number): void {
+    this.#ringOf(event).add(event + kind * KIND_STEP, id, time, sentAt, at, 0);
+  }
+
+  #ringOf(event: EventCode): Ring {
+    return event === Event.published ? this.#published : this.#notable;
   }
 
   /** Those of a job, the latest first. */
@@ -41,10 +52,11 @@ class Ring {
     this.#limit = limit;
   }
 
-  add(event: EventCode, id: number, time: number, sentAt: number, at: number, count: number): void {
+  /** @param code of event and kind */
+  add(code: number, id: number, time: number, sentAt: number, at: number, count: number): void {
     if (this.#count === this.#size && this.#size < this.#limit) this.#grow();
     const place = this.#count++ & (this.#size - 1);
-    this.#events[place] = event;
+    this.#events[place] = code;
     this.#ids[place] = id;
     this.#times[place] = time;
     this.#sentAts[place] = sentAt;
@@ -56,8 +68,10 @@ class Ring {
     const end = Math.min(this.#count, this.#size);
     for (let place = 0; place < end; place++) {
       if (this.#ids[place] !== id) continue;
+      const code = this.#events[place]!;
       yield {
-        event: this.#events[place] as EventCode,
+        event: (code % KIND_STEP) as EventCode,
+        kind: Math.floor(code / KIND_STEP) as KindCode,
         time: this.#times[place]!,
         sentAt: this.#sentAts[place]!,
         at: this.#ats[place]!,

@@ -19,7 +19,7 @@ import {
 } from './routes.ts';
 
 /** By outcome. */
-const EVENT_OF: Readonly<Record<OutcomeCode, EventCode>> = {
+export const EVENT_OF: Readonly<Record<OutcomeCode, EventCode>> = {
   [Outcome.pending]: Event.published,
   [Outcome.confirmed]: Event.published,
   [Outcome.returned]: Event.returned,

@@ -14,6 +14,8 @@ export type ReturnedMessage = {
   readonly routingKey: string;
   /** The scheduled time, Unix ms. */
   readonly time: number;
+  /** The run by hand or backfill that it belongs to; 0 for none. */
+  readonly span: number;
   /**
    * Null when the job has been removed meanwhile. The name is asked for only where it is told, and null where its
    * messages have a payload of their own.
@@ -25,7 +27,7 @@ export function describeReturned(flight: number, flights: Flights, arena: JobAre
   const slot = flights.slot.get(flight);
   const { exchange, routingKey } = arena.routes.get(flights.route.get(flight));
   const job = slot === -1 ? null : { id: arena.id.get(slot), name: () => arena.name(slot) };
-  return { exchange, routingKey, time: flights.time.get(flight), job };
+  return { exchange, routingKey, time: flights.time.get(flight), span: 0, job };
 }
 
 /** Logs the messages that no queue was bound for, at a bounded rate: what was left out is counted. */
@@ -48,10 +50,10 @@ export class ReturnLog {
     this.#lines.tell(() => this.#tell(message));
   }
 
-  #tell({ exchange, routingKey, time, job }: ReturnedMessage): void {
+  #tell({ exchange, routingKey, time, span, job }: ReturnedMessage): void {
     const bytes = job?.name() ?? null;
     const name = bytes === null ? null : quote(this.#decoder.decode(bytes));
-    const id = job === null ? null : messageId(this.#tag, job.id, time);
+    const id = job === null ? null : messageId(this.#tag, job.id, time, span);
     const ofJob = name === null ? '' : `job ${name}, `;
     const what = job === null ? 'a job that was removed' : `${ofJob}message ${id}`;
     this.#log.warn(

@@ -2,8 +2,9 @@ import type { Clock, Timers } from '../clock.ts';
 import { decodeExceptions } from '../job/exceptions.ts';
 import type { JobRow } from '../job/job.ts';
 import type { PacedCatchUp } from '../job/paced-catch-up.ts';
+import type { Span } from '../job/span.ts';
 import type { EventInterest } from '../protocol/events.ts';
-import type { JobChange, Progress, SchedulerCounters } from '../protocol/main-scheduler.ts';
+import type { Change, Progress, SchedulerCounters } from '../protocol/main-scheduler.ts';
 import type { Answer, Question } from '../protocol/questions.ts';
 import {
   Outcome,
@@ -13,7 +14,7 @@ import {
   type PublisherReport,
 } from '../protocol/scheduler-publisher.ts';
 import { answer } from './answers.ts';
-import { buildBatch } from './batch-builder.ts';
+import { type BatchTerms, buildBatch } from './batch-builder.ts';
 import { BatchesOut } from './batches-out.ts';
 import { CatchUp } from './catch-up.ts';
 import { CatchUpRate } from './catch-up-rate.ts';
@@ -26,9 +27,12 @@ import { Lapses } from './lapses.ts';
 import { LatenessCount } from './lateness-count.ts';
 import { LIMITS, type Limits } from './limits.ts';
 import { isTaken, Occurrences } from './occurrences.ts';
+import { OpenSpans } from './open-spans.ts';
 import { ProgressReport } from './progress-report.ts';
 import { describeReturned, type ReturnedMessage } from './return-log.ts';
 import { noteRefusal, type RouteState } from './routes.ts';
+import { buildSpanBatch, type SpanMessage } from './span-batch.ts';
+import { SpanRunner } from './span-runner.ts';
 
 /** Batches begun in one go: then the port, the answers and the timers have their turn. */
 const BATCHES_IN_ONE_GO = 4;
@@ -37,6 +41,10 @@ const BATCHES_IN_ONE_GO = 4;
  * batch costs several times what a message does; a lone due job still leaves at once.
  */
 const GATHER = 3;
+/** Runs by hand and backfills may have this share of the batches that the publishers take at a time. */
+const SPANS_SHARE = 1 / 2;
+/** Messages a second of all backfills together, where nothing else is set. */
+const DEFAULT_RATE = 100;
 /** While the table loads what is due is looked for this often, ms. */
 const LOAD_WAKE = 10;
 /**
@@ -66,6 +74,10 @@ export type SchedulerOptions = {
   /** The durable watermark, Unix ms, and exceptions. */
   readonly watermark: number;
   readonly exceptions: Uint8Array;
+  /** The runs by hand and backfills that are open. */
+  readonly spans?: readonly Span[] | undefined;
+  /** Messages a second of all backfills together. */
+  readonly backfillRate?: number | undefined;
   /** Monotonic ms. */
   readonly trustedUntil: number;
   /** ms */
@@ -86,7 +98,10 @@ export class Scheduler {
   readonly #limits: Limits;
   readonly #occurrences: Occurrences;
   readonly #intake: Intake;
-  readonly #out = new BatchesOut();
+  readonly #out = new BatchesOut(-1);
+  readonly #spans: OpenSpans;
+  readonly #runner: SpanRunner;
+  readonly #spansOut = new BatchesOut<SpanMessage | null>(null);
   readonly #connected = new Connections();
   /** By exchange: the threads that cannot publish to it. */
   readonly #unusable = new Map<string, Set<number>>();
@@ -97,6 +112,7 @@ export class Scheduler {
   #trustedUntil: number;
   #batchNumber = 0;
   #answersOpen = 0;
+  #spanAnswersOpen = 0;
   /** Monotonic ms. */
   #gatherUntil = Number.NEGATIVE_INFINITY;
   #acknowledged = 0;
@@ -132,6 +148,15 @@ export class Scheduler {
       isUsable: (exchange) => this.#isUsable(exchange),
       pacing,
     });
+    this.#spans = new OpenSpans(this.#occurrences.arena, options.spans ?? []);
+    this.#runner = new SpanRunner({
+      spans: this.#spans,
+      occurrences: this.#occurrences,
+      rate: options.backfillRate ?? DEFAULT_RATE,
+      limit: limits.batch,
+      isUsable: (exchange) => this.#isUsable(exchange),
+      random: options.random,
+    });
     this.#report = new ProgressReport(this.#occurrences, options.clock, limits.exceptions, {
       catchUp,
       lapses,
@@ -140,8 +165,12 @@ export class Scheduler {
   }
 
   /** Takes in the changes of one committed batch. */
-  apply(number: number, changes: readonly JobChange[]): void {
-    for (const change of changes) this.#intake.apply(change);
+  apply(number: number, changes: readonly Change[]): void {
+    for (const change of changes) {
+      if (change.op === 'open' || change.op === 'end') this.#spans.apply(change);
+      else this.#intake.apply(change);
+      if (change.op === 'remove') this.#spans.jobRemoved(change.id);
+    }
     this.#acknowledged = number;
     this.wake();
   }
@@ -168,6 +197,7 @@ export class Scheduler {
 
   finishLoad(): void {
     this.#intake.finishLoad();
+    this.#spans.finishLoad();
   }
 
   /** Monotonic ms. */
@@ -180,6 +210,8 @@ export class Scheduler {
   wake(): void {
     this.#options.timers.clear(this.#timer);
     if (this.#stopping) return;
+    // Somebody waits for these.
+    this.#dispatchSpans({ backfills: false });
     for (let count = 0; this.#mayDispatch() && this.#gathering() <= 0; count++) {
       if (count === BATCHES_IN_ONE_GO) {
         this.#wakeIn(0);
@@ -189,6 +221,8 @@ export class Scheduler {
       if (taken.length === 0) break;
       void this.#dispatch(taken);
     }
+    if (this.#occurrences.queue.firstTime > this.#options.clock.now())
+      this.#dispatchSpans({ backfills: true });
     const gathering = this.#gathering();
     // What waits for its route is looked at too, and may be due for a try already.
     const mayWait = gathering > 0 && this.#occurrences.waitingRoutes.size > 0;
@@ -217,7 +251,9 @@ export class Scheduler {
   /** A publisher thread has ended: what it had and did not tell the end of may or may not have arrived. */
   loseThread(threadId: number): void {
     this.#disconnected(threadId);
-    for (const { number, size } of this.#out.of(threadId)) this.#lose(number, size);
+    for (const out of [this.#out, this.#spansOut]) {
+      for (const { number, size } of out.of(threadId)) this.#lose(number, size);
+    }
     this.wake();
   }
 
@@ -273,6 +309,7 @@ export class Scheduler {
       ...this.#report.read(this.#acknowledged, { loading, fresh }),
       applied: this.#acknowledged,
       settledJobs: this.#occurrences.takeSettledJobs(),
+      spans: this.#spans.takeProgress(),
       counters: this.#counters(),
     };
   }
@@ -282,7 +319,7 @@ export class Scheduler {
     const { timers, clock } = this.#options;
     this.#stopping = true;
     timers.clear(this.#timer);
-    if (this.#occurrences.flights.sent > 0) {
+    if (this.#inFlight > 0) {
       await new Promise<void>((resolve) => {
         const timer = timers.set(resolve, deadline - clock.monotonic());
         this.#onSettled = () => {
@@ -292,14 +329,18 @@ export class Scheduler {
       });
     }
     const progress = this.progress(true);
-    const { sent } = this.#occurrences.flights;
     const { loading } = this.#intake;
     const isListed = loading
       ? this.#occurrences.unsettledCount <= this.#limits.exceptions
       : this.#report.isComplete;
     // Until the table is loaded the durable checkpoint stays as it is, and what ran meanwhile runs again.
     const unwritten = loading && this.#occurrences.settledCount > 0;
-    return { progress, clean: sent === 0 && isListed && !unwritten };
+    return { progress, clean: this.#inFlight === 0 && isListed && !unwritten };
+  }
+
+  /** What a stop waits for. */
+  get #inFlight(): number {
+    return this.#occurrences.flights.sent + this.#runner.inFlight;
   }
 
   #mayDispatch(): boolean {
@@ -353,38 +394,76 @@ export class Scheduler {
     return (this.#unusable.get(exchange)?.size ?? 0) < this.#connected.size;
   }
 
-  async #dispatch(taken: number[]): Promise<void> {
+  #dispatchSpans({ backfills }: { readonly backfills: boolean }): void {
+    const { clock, batchesAtOnce } = this.#options;
+    const most = Math.max(1, batchesAtOnce * SPANS_SHARE);
+    let any = false;
+    while (this.#mayDispatch() && this.#spanAnswersOpen < most) {
+      const taken = this.#runner.take(clock.now(), clock.monotonic(), backfills);
+      if (taken.length === 0) break;
+      any = true;
+      void this.#dispatchSpanBatch(taken);
+    }
+    if (any && backfills) this.#runner.pause(clock.monotonic());
+  }
+
+  async #dispatchSpanBatch(taken: readonly SpanMessage[]): Promise<void> {
+    const terms = this.#terms();
+    const { number } = terms;
+    const batch = buildSpanBatch(taken, this.#occurrences.arena, terms);
+    this.#spansOut.add(number, taken);
+    this.#spanAnswersOpen++;
+    await this.#publish(batch, this.#spansOut);
+    this.#spanAnswersOpen--;
+    this.wake();
+  }
+
+  #terms(): BatchTerms {
     const { clock, tag, misfireAfter, lease } = this.#options;
-    const { flights, arena } = this.#occurrences;
-    const number = ++this.#batchNumber;
     const now = clock.now();
     const monotonic = clock.monotonic();
-    if (taken.length < this.#limits.batch) this.#gatherUntil = monotonic + GATHER;
-    const message = buildBatch(taken, flights, arena, {
-      number,
+    return {
+      number: ++this.#batchNumber,
       trustedUntil: Math.min(this.#trustedUntil, monotonic + lease * TRUST_SHARE),
       clockOffset: now - monotonic,
       tag,
       now,
       misfireAfter,
-    });
+    };
+  }
+
+  async #dispatch(taken: number[]): Promise<void> {
+    const { clock } = this.#options;
+    const { flights, arena } = this.#occurrences;
+    if (taken.length < this.#limits.batch) this.#gatherUntil = clock.monotonic() + GATHER;
+    const terms = this.#terms();
+    const message = buildBatch(taken, flights, arena, terms);
     // The batch's own array goes to the publisher.
     const times = message.times.slice();
-    this.#out.add(number, taken);
+    this.#out.add(terms.number, taken);
+    const answer = await this.#publish(message, this.#out);
+    if (answer !== null) this.#lateness.note(times, answer.writtenAt, clock.monotonic());
+    this.wake();
+  }
+
+  /** @returns null when the publisher thread has ended with the batch */
+  async #publish(batch: PublishBatch, out: BatchesOut<unknown>): Promise<PublishAnswer | null> {
+    const { number, count } = batch;
     this.#answersOpen++;
     try {
-      const answer = await this.#options.publish(message);
-      this.#out.answered(number, answer.threadId);
-      this.#lateness.note(times, answer.writtenAt, clock.monotonic());
+      const answer = await this.#options.publish(batch);
+      out.answered(number, answer.threadId);
       for (const [position, outcome] of answer.outcomes.entries()) {
         if (outcome !== Outcome.pending) this.#settle(number, position, outcome as OutcomeCode);
       }
+      return answer;
     } catch {
-      // The publisher thread has ended with the batch; the pool tells of it.
-      this.#lose(number, taken.length);
+      // The pool tells of it.
+      this.#lose(number, count);
+      return null;
+    } finally {
+      this.#answersOpen--;
     }
-    this.#answersOpen--;
-    this.wake();
   }
 
   #lose(number: number, size: number): void {
@@ -393,18 +472,31 @@ export class Scheduler {
 
   #settle(number: number, position: number, outcome: OutcomeCode): void {
     const flight = this.#out.take(number, position);
-    if (flight === -1) return;
-    const { clock } = this.#options;
-    const monotonic = clock.monotonic();
-    const { flights, arena } = this.#occurrences;
-    if (outcome === Outcome.returned) this.#options.onReturned(describeReturned(flight, flights, arena));
-    const taken = isTaken(outcome);
-    if (taken || outcome === Outcome.nacked) {
-      const route = arena.routes.get(flights.route.get(flight));
-      if (noteRefusal(route, taken, monotonic)) this.#options.onRefused(route);
+    if (flight === -1) this.#settleSpan(number, position, outcome);
+    else {
+      const { clock } = this.#options;
+      const { flights, arena } = this.#occurrences;
+      if (outcome === Outcome.returned) this.#options.onReturned(describeReturned(flight, flights, arena));
+      this.#noteRefusal(flights.route.get(flight), outcome);
+      this.#occurrences.settle(flight, outcome, clock.now(), clock.monotonic());
     }
-    this.#occurrences.settle(flight, outcome, clock.now(), monotonic);
-    if (this.#onSettled !== null && flights.sent === 0) this.#onSettled();
+    if (this.#onSettled !== null && this.#inFlight === 0) this.#onSettled();
+  }
+
+  #settleSpan(number: number, position: number, outcome: OutcomeCode): void {
+    const message = this.#spansOut.take(number, position);
+    if (message === null) return;
+    const { clock } = this.#options;
+    if (outcome === Outcome.returned) this.#options.onReturned(this.#runner.describeReturned(message));
+    this.#noteRefusal(message.route, outcome);
+    this.#runner.settle(message, outcome, clock.now(), clock.monotonic());
+  }
+
+  #noteRefusal(index: number, outcome: OutcomeCode): void {
+    const taken = isTaken(outcome);
+    if (!taken && outcome !== Outcome.nacked) return;
+    const route = this.#occurrences.arena.routes.get(index);
+    if (noteRefusal(route, taken, this.#options.clock.monotonic())) this.#options.onRefused(route);
   }
 
   /** ms until something may be due: a job, or a route that backs off. */
@@ -418,7 +510,7 @@ export class Scheduler {
     const paced = this.#mayDispatch()
       ? this.#due.untilPaced(clock.now(), monotonic)
       : Number.POSITIVE_INFINITY;
-    return Math.min(delay, this.#due.untilRetry(monotonic), paced);
+    return Math.min(delay, this.#due.untilRetry(monotonic), this.#runner.untilNext(monotonic), paced);
   }
 
   #wakeIn(delay: number): void {
@@ -440,6 +532,7 @@ export class Scheduler {
       catchUpsWaiting: this.#occurrences.pacedCount,
       connections: this.#connected.size,
       reconnects: this.#connected.reconnects,
+      spans: this.#runner.counters(),
       lateness: this.#lateness.read(),
     };
   }

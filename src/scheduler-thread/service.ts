@@ -94,6 +94,8 @@ export class SchedulerService {
       catchupRate: init.config.catchupRate,
       watermark: init.watermark,
       exceptions: init.exceptions,
+      spans: init.spans,
+      backfillRate: init.config.backfillRate,
       trustedUntil: init.trustedUntil,
       lease: init.config.lease,
       onReturned: (message) => returnLog.note(message),

@@ -1,7 +1,7 @@
 import { decodeJobRow, encodeJobRow, JOB_ROW_COLUMNS } from '../../src/database/job-row.ts';
 import type { SqlValue, Statement } from '../../src/database/statements.ts';
 import type { JobRow } from '../../src/job/job.ts';
-import type { JobChange } from '../../src/protocol/main-scheduler.ts';
+import type { Change } from '../../src/protocol/main-scheduler.ts';
 import { type Breakage, wrapSessions } from './breakage.ts';
 
 /**
@@ -18,7 +18,7 @@ export function stampsArePlainNow(now: () => number): Breakage {
     known.set(name, rewritten);
     return rewritten;
   };
-  const plainChange = (change: JobChange): JobChange =>
+  const plainChange = (change: Change): Change =>
     change.op === 'upsert' ? { op: 'upsert', row: plain(change.row) } : change;
   return {
     connect: wrapSessions((session) => ({

@@ -86,7 +86,7 @@ export function loaderWithoutTombstones(): Breakage {
             listener(command);
             return;
           }
-          const changes = command.changes.filter((change) => change.op === 'upsert' || seen.has(change.id));
+          const changes = command.changes.filter((change) => change.op !== 'remove' || seen.has(change.id));
           for (const change of command.changes) if (change.op === 'upsert') seen.add(change.row.id);
           listener({ ...command, changes });
         }),

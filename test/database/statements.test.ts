@@ -7,6 +7,7 @@ import {
   recordMigration,
 } from '../../src/database/migrations.ts';
 import { originalStatements, parseOriginalTable, waitForReader } from '../../src/database/original-table.ts';
+import { progressStatements, spanStatements } from '../../src/database/span-statements.ts';
 import { stateStatements } from '../../src/database/state-statements.ts';
 import {
   estimateJobs,
@@ -22,6 +23,7 @@ import {
 } from '../../src/database/statements.ts';
 import type { JobRow } from '../../src/job/job.ts';
 import type { JobFilter } from '../../src/job/job-filter.ts';
+import { planRun } from '../../src/job/span.ts';
 import { mysqlErrors } from './mysql-grammar.ts';
 
 /** What only one of the two servers, or only a newer one, speaks. */
@@ -62,6 +64,8 @@ function everyList(table: string): Statement[] {
 function everyStatement(table: string): Statement[] {
   const jobs = jobStatements(table);
   const state = stateStatements(table);
+  const spans = spanStatements(table);
+  const run = planRun(row, 1, 2);
   return [
     ...[...everyList(table), listStatements(table).rows([1, 2]), listStatements(table).jobs([1, 2])],
     ...Object.values(transaction),
@@ -94,6 +98,8 @@ function everyStatement(table: string): Statement[] {
       return [columns(), count(), read()];
     }),
     waitForReader(1),
+    ...[spans.insert([run, { ...run, ahead: [1, 2] }]), spans.load(), spans.open()],
+    ...[spans.list(null), spans.list(7), ...progressStatements(spans, { moved: [run, run], ended: [1, 2] })],
     ...[state.register(name), state.unregister('a'), state.expire(1), state.standbys(1)],
   ];
 }

@@ -73,6 +73,7 @@ t.test('a thread that cannot be started is told of when there is work for it', a
 function initOf(config: Config): SchedulerInit {
   return {
     ...{ config, tag: 'k3x9', watermark: Date.now(), exceptions: listed([]) },
+    spans: [],
     clockOffset: Date.now() - monotonicNow(),
     ...{ trustedUntil: Number.POSITIVE_INFINITY, memoryLimit: Number.POSITIVE_INFINITY },
   };

@@ -53,6 +53,7 @@ export function makeBatch(messages: readonly TestMessage[], terms: Partial<Publi
     routes,
     options: [],
     optionsOf: null,
+    spans: null,
     ...columns,
     ...terms,
   };

@@ -14,7 +14,7 @@ function setUp() {
 
 function returned(name: string, changes: Partial<ReturnedMessage> = {}): ReturnedMessage {
   const job = { id: 35, name: () => new TextEncoder().encode(name) };
-  return { exchange: 'feeds', routingKey: 'check_feed', time: NOW, job, ...changes };
+  return { exchange: 'feeds', routingKey: 'check_feed', time: NOW, span: 0, job, ...changes };
 }
 
 t.test('a line names the job and the message', async (t) => {

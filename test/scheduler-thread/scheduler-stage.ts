@@ -1,5 +1,6 @@
 import { decodeExceptions } from '../../src/job/exceptions.ts';
 import type { JobRow } from '../../src/job/job.ts';
+import type { Span } from '../../src/job/span.ts';
 import type { OutcomeCode, PublishAnswer, PublishBatch } from '../../src/protocol/scheduler-publisher.ts';
 import { Outcome } from '../../src/protocol/scheduler-publisher.ts';
 import type { Limits } from '../../src/scheduler-thread/limits.ts';
@@ -18,6 +19,9 @@ export type Sent = {
   expiration: number;
   routingKey: string;
   body: string;
+  /** Only of those beside the schedule. */
+  span?: number;
+  kind?: 'run' | 'backfill';
 };
 type HeldBatch = {
   batch: PublishBatch;
@@ -34,6 +38,8 @@ export function setUp(
     limits?: Limits;
     misfireBacklog?: number;
     catchupRate?: number;
+    spans?: readonly Span[];
+    backfillRate?: number;
   } = {},
 ) {
   const {
@@ -43,6 +49,8 @@ export function setUp(
     limits,
     misfireBacklog = 1000,
     catchupRate = 0,
+    spans,
+    backfillRate,
   } = options;
   const time = new ManualTime(NOW);
   const sent: Sent[] = [];
@@ -87,6 +95,8 @@ export function setUp(
     watermark,
     exceptions: exceptions instanceof Uint8Array ? exceptions : exceptionsOf(exceptions),
     limits,
+    spans,
+    backfillRate,
     trustedUntil: Number.POSITIVE_INFINITY,
     lease: LEASE,
     onReturned: ({ routingKey, time, job }) =>
@@ -111,6 +121,10 @@ function readMessage(batch: PublishBatch, place: number): Sent {
     expiration: batch.expirations[place]!,
     routingKey: batch.routes[batch.routeOf[place]!]!.routingKey,
     body: decoder.decode(batch.bodies.subarray(batch.bodyOffsets[place]!, batch.bodyOffsets[place + 1]!)),
+    ...(batch.spans && {
+      span: batch.spans.ids[place]!,
+      kind: batch.spans.backfills[place] === 1 ? ('backfill' as const) : ('run' as const),
+    }),
   };
 }
 

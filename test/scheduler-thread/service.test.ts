@@ -22,6 +22,7 @@ function setUp() {
       clockOffset: NOW,
       trustedUntil: Number.POSITIVE_INFINITY,
       memoryLimit: Number.POSITIVE_INFINITY,
+      spans: [],
     },
     port: {
       send: (report) => sent.push(report),

@@ -120,6 +120,7 @@ export function configOf(choices: Choices): Config {
     misfireAfter: 60_000,
     misfireBacklog: 1000,
     catchupRate,
+    backfillRate: 50,
     memoryLimit: 1_000_000_000,
   };
 }

@@ -11,6 +11,8 @@ export class Tables {
   jobs = new Map<number, Row>();
   state: Row;
   instances = new Map<string, Row>();
+  /** By id, in the order of ids. */
+  spans = new Map<number, Row>();
 
   constructor(state: Row) {
     this.state = state;
@@ -20,6 +22,7 @@ export class Tables {
     const copy = new Tables({ ...this.state });
     copy.jobs = new Map(this.jobs);
     copy.instances = new Map(this.instances);
+    copy.spans = new Map(this.spans);
     return copy;
   }
 }
@@ -105,6 +108,7 @@ export function execute(tables: Tables, { sql, values }: Statement, context: Con
   if (sql.startsWith('SELECT id FROM `dalga` WHERE id IN (')) {
     return select(values.filter((id) => jobs.has(id as number)).map((id) => [id]));
   }
+  if (sql.includes('`dalga_backfill`')) return ofSpans(tables, sql, values);
   throw new Error(`the simulated server does not know: ${sql}`);
 }
 
@@ -114,6 +118,40 @@ export function rowsAfter(tables: Tables, afterId: number): SqlRow[] {
     .filter((row) => (row.id as number) > afterId)
     .sort((a, b) => (a.id as number) - (b.id as number))
     .map((row) => JOB_ROW_COLUMNS.map((column) => row[column]));
+}
+
+const SPAN_COLUMNS = 'id job_id kind from_time to_time position ahead published created'.split(' ');
+
+function ofSpans({ jobs, spans }: Tables, sql: string, values: Statement['values']): SqlResult {
+  const withJob = [...spans.values()].filter(({ job_id }) => jobs.has(job_id as number));
+  if (sql.startsWith('INSERT INTO `dalga_backfill` (id, ')) {
+    for (let at = 0; at < values.length; at += SPAN_COLUMNS.length) {
+      const row = Object.fromEntries(SPAN_COLUMNS.map((column, place) => [column, values[at + place]]));
+      spans.set(row.id as number, row);
+    }
+    return written(values.length / SPAN_COLUMNS.length);
+  }
+  if (sql.startsWith('DELETE FROM `dalga_backfill` WHERE id IN (')) {
+    return written(values.reduce<number>((count, id) => count + Number(spans.delete(id as number)), 0));
+  }
+  if (sql.startsWith('UPDATE `dalga_backfill` SET position = CASE id ')) {
+    // Three lists of pairs, and then the ids.
+    const count = values.length / 7;
+    for (let place = 0; place < count; place++) {
+      const [id, position, ahead, published] = [0, 1, 2 * count + 1, 4 * count + 1].map(
+        (first) => values[first + 2 * place],
+      );
+      const row = spans.get(id as number);
+      if (row !== undefined) spans.set(id as number, { ...row, position, ahead, published });
+    }
+    return written(count);
+  }
+  if (sql.startsWith('SELECT s.id FROM `dalga_backfill` s JOIN'))
+    return select(withJob.map(({ id }) => [id]));
+  if (sql.startsWith('SELECT id, job_id, ') && sql.endsWith('FROM `dalga_backfill` ORDER BY id')) {
+    return select([...spans.values()].map((row) => SPAN_COLUMNS.map((column) => row[column])));
+  }
+  throw new Error(`the simulated server does not know: ${sql}`);
 }
 
 /** UPDATE ... SET a = ?, b = expression ... WHERE partition_id = ? [AND epoch = ?] */

@@ -5,6 +5,7 @@ import type { Logger } from 'pino';
 import type { Clock } from '../../clock.ts';
 import type { HttpLimits } from '../../config.ts';
 import { DalgaError } from '../../errors.ts';
+import type { BackfillService } from '../backfills.ts';
 import type { Insight } from '../insight.ts';
 import type { Health, JobService, Metrics } from '../job-service.ts';
 import { type AllowedMethods, collectAllowedMethods } from './allowed-methods.ts';
@@ -15,6 +16,7 @@ import { readJobKey } from './job-key.ts';
 import { collectSchemas, serveDocument } from './openapi.ts';
 import { sendProblem, toRefusal } from './problem.ts';
 import { splitTarget } from './request-target.ts';
+import { addBackfillRoutes } from './routes/backfills.ts';
 import { addBulkRoutes } from './routes/bulk.ts';
 import { addEventRoutes, type Events } from './routes/events.ts';
 import { addHealthRoutes } from './routes/health.ts';
@@ -34,6 +36,7 @@ export type AppOptions = {
   readonly metrics: Metrics;
   readonly insight: Insight;
   readonly events: Events;
+  readonly backfills: BackfillService;
   readonly limits: HttpLimits;
   /** Told of unforeseen errors and of connections beyond the limit: requests are not logged. */
   readonly logger?: Pick<Logger, 'error' | 'warn'>;
@@ -48,6 +51,7 @@ export function createApp({
   metrics,
   insight,
   events,
+  backfills,
   limits,
   logger,
   version,
@@ -139,6 +143,7 @@ export function createApp({
     addListRoutes(scope, jobs, clock);
     addManyRoutes(scope, jobs);
     addInsightRoutes(scope, insight, clock);
+    addBackfillRoutes(scope, backfills);
     await addBulkRoutes(scope, { jobs, clock, lineLimit: bodyLimit });
     addEventRoutes(scope, events);
     addHealthRoutes(scope, health);

@@ -100,6 +100,11 @@ const entry = {
         ...['cancelled', 'rerouted'],
       ],
     },
+    kind: {
+      type: 'string',
+      enum: ['scheduled', 'run', 'backfill'],
+      description: 'run: asked for by hand; backfill: of a span of the past that was asked for',
+    },
     scheduled_at: exactTime,
     sent_at: {
       ...orNull('string'),

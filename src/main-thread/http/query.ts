@@ -1,6 +1,6 @@
 import { DalgaError } from '../../errors.ts';
 import { nearest } from '../../nearest.ts';
-import { duplicateParameter } from './body.ts';
+import { type Body, duplicateParameter, forEachBodyParameter } from './body.ts';
 import type { ParameterType } from './parameter-types.ts';
 import { forEachPair, shorten } from './request-target.ts';
 
@@ -14,12 +14,24 @@ export type QueryValues<T extends QueryTypes> = {
 
 /** Reads a query string of the call `taker`. @throws DalgaError that names the parameter and the rule */
 export function readQuery<T extends QueryTypes>(taker: string, query: string, types: T): QueryValues<T> {
+  return readCall(taker, query, undefined, types);
+}
+
+/** The same of a call that takes its parameters in the body too. */
+export function readCall<T extends QueryTypes>(
+  taker: string,
+  query: string,
+  body: Body | undefined,
+  types: T,
+): QueryValues<T> {
   const values: Record<string, unknown> = {};
-  forEachPair(query, (name, text) => {
+  const read = (kind: 'text' | 'json') => (name: string, value: unknown) => {
     if (!Object.hasOwn(types, name)) throw unknown(taker, name, Object.keys(types));
     if (Object.hasOwn(values, name)) throw duplicateParameter(name);
-    values[name] = types[name]!.text(name, text);
-  });
+    values[name] = types[name]![kind](name, value as string);
+  };
+  forEachPair(query, read('text'));
+  if (body !== undefined) forEachBodyParameter(body, read(body.kind === 'json' ? 'json' : 'text'));
   return values as QueryValues<T>;
 }
 

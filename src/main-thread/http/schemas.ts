@@ -82,7 +82,7 @@ export const READ: readonly ErrorCode[] = [
   'database_unavailable',
 ];
 
-const WRITE: readonly ErrorCode[] = [
+export const OF_WRITE: readonly ErrorCode[] = [
   ...READ,
   'body_too_large',
   'unsupported_media_type',
@@ -139,7 +139,7 @@ export const putJobSchema = {
     200: { description: 'The job was replaced, or was so already', headers: ETAG, content: job },
     201: { description: 'The job was created', headers: ETAG, content: job },
     ...problems([
-      ...WRITE.filter((code) => code !== 'not_found'),
+      ...OF_WRITE.filter((code) => code !== 'not_found'),
       'duplicate_parameter',
       'precondition_failed',
       'insufficient_memory',
@@ -170,7 +170,7 @@ export const postJobSchema = {
   headers: { type: 'object', properties: IF_MATCH },
   response: {
     200: { description: 'The job after the change', headers: ETAG, content: job },
-    ...problems([...WRITE, 'duplicate_parameter', 'precondition_failed', 'insufficient_memory']),
+    ...problems([...OF_WRITE, 'duplicate_parameter', 'precondition_failed', 'insufficient_memory']),
   },
 };
 
@@ -190,7 +190,7 @@ export const deleteJobSchema = {
   headers: { type: 'object', properties: IF_MATCH },
   response: {
     204: { type: 'null', description: 'The job is deleted' },
-    ...problems([...WRITE, 'precondition_failed']),
+    ...problems([...OF_WRITE, 'precondition_failed']),
   },
 };
 
@@ -208,7 +208,7 @@ export const importJobsSchema = {
       description: 'Progress, what was refused, and the totals',
       content: { 'application/x-ndjson': { schema: { $ref: 'ImportLine#' } } },
     },
-    ...problems([...WRITE.filter((code) => code !== 'not_found'), 'insufficient_memory']),
+    ...problems([...OF_WRITE.filter((code) => code !== 'not_found'), 'insufficient_memory']),
   },
 };
 
@@ -298,7 +298,7 @@ function manyResponse(what: 'changed' | 'deleted') {
       },
     },
     ...problems([
-      ...WRITE.filter((code) => code !== 'not_found'),
+      ...OF_WRITE.filter((code) => code !== 'not_found'),
       'duplicate_parameter',
       'insufficient_memory',
     ]),

@@ -1,5 +1,6 @@
 import type { ErrorCode } from '../../errors.ts';
 import { INTERVAL_LIMIT } from '../../job/job.ts';
+import { backfillSchema } from './backfill-schema.ts';
 import { problemType } from './problem.ts';
 import { message, pace, putParameters, schedule, state } from './schedule-schema.ts';
 
@@ -18,6 +19,7 @@ export const CODES: Record<ErrorCode, string> = {
   uri_too_long: 'the URI is beyond the limit',
   unsupported_media_type: 'a body that is neither JSON nor a form',
   headers_too_large: 'request line and headers are beyond the limit',
+  too_many_backfills: 'as many backfills and runs by hand are open as may be; some must end first',
   internal: 'a fault in Dalga; the log tells it',
   not_ready: 'not yet: the table is still being taken over or loaded',
   not_owner: 'another instance owns the table: changes go there',
@@ -159,6 +161,7 @@ export const sharedSchemas = [
       },
     ],
   },
+  backfillSchema,
   {
     $id: 'JobLine',
     type: 'object',

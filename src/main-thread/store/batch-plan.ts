@@ -2,8 +2,9 @@ import { DalgaError } from '../../errors.ts';
 import { changeRow, createRow, type JobRequest, type Named, replaceRow } from '../../job/change-row.ts';
 import { checkMatch, type IfMatch } from '../../job/entity-tag.ts';
 import type { JobKey, JobRow } from '../../job/job.ts';
+import { planBackfill, planRun, SPANS_LIMIT, type Span } from '../../job/span.ts';
 import { rowBytes } from '../../protocol/job-memory.ts';
-import type { JobChange } from '../../protocol/main-scheduler.ts';
+import type { Change } from '../../protocol/main-scheduler.ts';
 
 /** A job that requests name: its hash, and its bytes in arrays of their own. */
 export type NamedJob = Named;
@@ -15,7 +16,7 @@ type OfStored = {
   readonly when?: (row: JobRow) => boolean;
 };
 
-export type WriteRequest = { readonly named: NamedJob } & (
+export type JobWrite = { readonly named: NamedJob } & (
   | {
       readonly op: 'put';
       readonly request: JobRequest;
@@ -24,12 +25,18 @@ export type WriteRequest = { readonly named: NamedJob } & (
     }
   | ({ readonly op: 'post'; readonly request: JobRequest } & OfStored)
   | ({ readonly op: 'delete' } & OfStored)
+  | { readonly op: 'run' }
+  | { readonly op: 'backfill'; readonly from: number; readonly to: number }
 );
+
+export type WriteRequest = JobWrite | { readonly op: 'end'; readonly span: number };
 
 /** What a request is answered once its batch is committed. */
 export type WriteAnswer =
   | { readonly result: 'stored'; readonly row: JobRow; readonly created: boolean }
   | { readonly result: 'deleted' }
+  | { readonly result: 'opened'; readonly span: Span }
+  | { readonly result: 'ended' }
   | { readonly result: 'absent' }
   | { readonly result: 'refused'; readonly error: unknown };
 
@@ -39,6 +46,8 @@ export type BatchInput = {
   /** Unix ms. */
   readonly stamp: number;
   readonly nextId: number;
+  /** The ids of the open spans; read only where a request names any. */
+  readonly spans?: ReadonlySet<number>;
   /** Whether a stored one-off only waits for its deletion: it counts as absent. */
   readonly isSettled: (id: number, version: number) => boolean;
   /** Refuses (throws) a new job that does not fit. @param added what those before it take, bytes */
@@ -60,7 +69,10 @@ export type BatchPlan = {
   readonly upserts: readonly { readonly hash: Uint8Array; readonly row: JobRow }[];
   /** Ids of stored rows. */
   readonly removals: readonly number[];
-  readonly changes: readonly JobChange[];
+  readonly spans: readonly Span[];
+  /** Ids of open ones. */
+  readonly endedSpans: readonly number[];
+  readonly changes: readonly Change[];
   readonly nextId: number;
   /** Empty unless it was asked for. */
   readonly events: readonly JobEvent[];
@@ -107,9 +119,43 @@ export function planBatch(requests: readonly WriteRequest[], input: BatchInput):
     return { result: 'stored', row, created };
   };
 
+  const spans = new Map<number, Span>();
+  const open = new Set(input.spans);
+  const endedSpans: number[] = [];
+
+  const openSpan = (plan: (id: number) => Span): WriteAnswer => {
+    if (open.size >= SPANS_LIMIT) {
+      throw new DalgaError(
+        'too_many_backfills',
+        `${SPANS_LIMIT} backfills and runs by hand are open, and no more may be: see GET /backfills`,
+      );
+    }
+    const span = plan(nextId);
+    nextId++;
+    open.add(span.id);
+    spans.set(span.id, span);
+    return { result: 'opened', span };
+  };
+
+  const endSpan = (id: number): WriteAnswer => {
+    if (!open.delete(id)) return { result: 'absent' };
+    // One of this very batch was never written.
+    if (!spans.delete(id)) endedSpans.push(id);
+    return { result: 'ended' };
+  };
+
   const apply = (request: WriteRequest): WriteAnswer => {
+    if (request.op === 'end') return endSpan(request.span);
     const entry = entryOf(request.named);
     const { current } = entry;
+    if (request.op === 'run' || request.op === 'backfill') {
+      if (current === null) return { result: 'absent' };
+      return openSpan((id) =>
+        request.op === 'run'
+          ? planRun(current, input.stamp, id)
+          : planBackfill(current, request, input.stamp, id),
+      );
+    }
     if (request.op !== 'put' && current !== null && request.when?.(current) === false) {
       return { result: 'absent' };
     }
@@ -143,13 +189,16 @@ export function planBatch(requests: readonly WriteRequest[], input: BatchInput):
       return { result: 'refused', error };
     }
   });
-  return { answers, ...sumUp(entries.values(), input), nextId };
+  const { upserts, removals, changes, events } = sumUp(entries.values(), input);
+  for (const span of spans.values()) changes.push({ op: 'open', span });
+  for (const id of endedSpans) changes.push({ op: 'end', id });
+  return { answers, upserts, removals, spans: [...spans.values()], endedSpans, changes, events, nextId };
 }
 
 function sumUp(entries: Iterable<Entry>, { isSettled, heard = false }: BatchInput) {
   const upserts: { hash: Uint8Array; row: JobRow }[] = [];
   const removals: number[] = [];
-  const changes: JobChange[] = [];
+  const changes: Change[] = [];
   const events: JobEvent[] = [];
   for (const { named, stored, current } of entries) {
     if (current === stored) continue;

@@ -1,13 +1,15 @@
 import type { Clock, Timers } from '../../clock.ts';
 import { systemTimers } from '../../clock.ts';
 import type { Progress } from '../../protocol/main-scheduler.ts';
-import type { CheckpointSource, OwnerSession, StoreLog } from './owner-session.ts';
+import type { CheckpointSource, OwnerSession, ProgressWrite, StoreLog } from './owner-session.ts';
 import { isTold } from './owner-session.ts';
-import type { CheckpointWrite, WatermarkGate } from './watermark-gate.ts';
+import type { SpanPositions } from './span-positions.ts';
+import type { WatermarkGate } from './watermark-gate.ts';
 
 export type CheckpointOptions = {
   readonly session: OwnerSession;
   readonly gate: WatermarkGate;
+  readonly spans: SpanPositions;
   readonly clock: Clock;
   readonly timers?: Timers;
   readonly log: StoreLog;
@@ -18,7 +20,7 @@ export type CheckpointOptions = {
 export type CheckpointWriter = {
   /** Takes a report of the scheduler in; a checkpoint follows when one is due. */
   report(progress: Progress): void;
-  /** Writes nothing more by itself; `session.release(gate.last())` writes the last one. */
+  /** Writes nothing more by itself; `session.release` writes the last one. */
   stop(): void;
 };
 
@@ -47,9 +49,10 @@ class IntervalCheckpoints implements CheckpointWriter, CheckpointSource {
   }
 
   report(progress: Progress): void {
-    const { gate, clock } = this.#options;
+    const { gate, spans, clock } = this.#options;
     gate.report(progress);
-    if (this.#stopped || this.#timer !== null || !gate.isDue()) return;
+    spans.report(progress.spans);
+    if (this.#stopped || this.#timer !== null || !this.#isDue()) return;
     this.#timer = this.#timers.set(
       () => this.#write(),
       Math.max(this.#wait(), this.#notBefore - clock.monotonic(), 0),
@@ -62,28 +65,31 @@ class IntervalCheckpoints implements CheckpointWriter, CheckpointSource {
     this.#timer = null;
   }
 
-  take(): CheckpointWrite | null {
+  take(): ProgressWrite | null {
+    const { gate, spans, clock } = this.#options;
     if (this.#stopped || this.#wait() > 0) return null;
-    const write = this.#options.gate.take();
-    if (write !== null) this.#takenAt = this.#options.clock.monotonic();
+    const write = { checkpoint: gate.take(), spans: spans.take() };
+    if (write.checkpoint === null && write.spans === null) return null;
+    this.#takenAt = clock.monotonic();
     return write;
   }
 
   finished(committed: boolean): void {
     this.#options.gate.finished(committed);
+    this.#options.spans.finished(committed);
     // One that was not written must not wait out an interval again.
     if (!committed) this.#takenAt = Number.NEGATIVE_INFINITY;
   }
 
   async #write(): Promise<void> {
-    const { session, gate, log, clock, interval } = this.#options;
+    const { session, log, clock, interval } = this.#options;
     // A timer may fire a fraction of a ms early.
     if (this.#wait() > 0 && !this.#stopped) {
       this.#timer = this.#timers.set(() => this.#write(), this.#wait());
       return;
     }
     try {
-      if (gate.isDue() && !this.#stopped) await session.transaction(async () => NOTHING_BUT_A_CHECKPOINT);
+      if (this.#isDue() && !this.#stopped) await session.transaction(async () => NOTHING_BUT_A_CHECKPOINT);
     } catch (error) {
       if (!this.#stopped && !isTold(error)) log.error({ err: error }, 'a checkpoint was not written');
       // A server that refuses is not asked again with every report.
@@ -92,6 +98,11 @@ class IntervalCheckpoints implements CheckpointWriter, CheckpointSource {
       // The next report looks again whether one is due.
       this.#timer = null;
     }
+  }
+
+  #isDue(): boolean {
+    const { gate, spans } = this.#options;
+    return gate.isDue() || spans.isDue();
   }
 
   /** ms until the next may be written. */

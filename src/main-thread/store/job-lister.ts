@@ -3,6 +3,7 @@ import type { MysqlConfig } from '../../config.ts';
 import { decodeJobRow, decodeNamed, type NamedRow } from '../../database/job-row.ts';
 import { isOfOnePiece, listStatements, type Position } from '../../database/list-statements.ts';
 import { type Connect, openSession, type SqlRow, type SqlSession } from '../../database/session.ts';
+import { decodeNamedSpan, type NamedSpan, spanStatements } from '../../database/span-statements.ts';
 import { estimateJobs, IDS_PER_STATEMENT, serverVersion } from '../../database/statements.ts';
 import type { JobRow } from '../../job/job.ts';
 import { type JobFilter, matches } from '../../job/job-filter.ts';
@@ -25,6 +26,8 @@ export type JobLister = {
   byIds(ids: readonly number[]): Promise<readonly JobRow[]>;
   /** The jobs' own names, by their ids: of those that are there. */
   names(ids: readonly number[]): Promise<ReadonlyMap<number, Uint8Array>>;
+  /** The runs by hand and backfills that are open, by their ids; or the one of an id. */
+  spans(id: number | null): Promise<readonly NamedSpan[]>;
   /** About how many jobs there are, by the server's statistics. */
   estimate(): Promise<number>;
   /** The server's version, as it tells it. */
@@ -64,6 +67,7 @@ export function createJobLister(config: MysqlConfig, options: JobListerOptions =
   const connect =
     options.connect ?? (() => openSession(config, { deadline: DEADLINE, connectTimeout: DEADLINE }));
   const statements = listStatements(config.table);
+  const ofSpans = spanStatements(config.table);
   const pool = new SessionPool({ connect, size: CONNECTIONS, longestWait: LONGEST_WAIT, timers });
 
   /** How far one look goes: null to the end. */
@@ -136,6 +140,8 @@ export function createJobLister(config: MysqlConfig, options: JobListerOptions =
         }
         return names;
       }),
+    spans: (id) =>
+      pool.run(async (session) => (await session.run(ofSpans.list(id))).rows.map(decodeNamedSpan)),
     estimate: () =>
       pool.run(async (session) => {
         const { rows } = await session.run(estimateJobs(config.table));

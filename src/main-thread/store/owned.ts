@@ -1,3 +1,4 @@
+import type { Span } from '../../job/span.ts';
 import type { OwnerSession } from './owner-session.ts';
 
 /** Who this process is, as the state row tells it. */
@@ -29,6 +30,8 @@ export type Owned = {
   readonly stamp: number;
   readonly nextId: number;
   readonly batch: number;
+  /** The runs by hand and backfills that are open. */
+  readonly spans: readonly Span[];
   /** Renews the lease by itself until it is released or closed. */
   readonly session: OwnerSession;
 };

@@ -3,6 +3,7 @@ import { isServerWide } from '../../database/sql-errors.ts';
 import type { Statement } from '../../database/statements.ts';
 import { DalgaError } from '../../errors.ts';
 import type { Log } from '../../log.ts';
+import type { SpansProgress } from '../../protocol/main-scheduler.ts';
 import type { CheckpointWrite } from './watermark-gate.ts';
 
 export type StoreLog = Pick<Log, 'info' | 'warn' | 'error'>;
@@ -33,6 +34,12 @@ export function isTold(error: unknown): boolean {
   return error instanceof Fenced || error instanceof DalgaError || isServerWide(error);
 }
 
+/** What is made durable together; each part is null where there is nothing of it to write. */
+export type ProgressWrite = {
+  readonly checkpoint: CheckpointWrite | null;
+  readonly spans: SpansProgress | null;
+};
+
 /** The state row as the transaction's first statement locked it. */
 export type LockedState = { readonly batch: number; readonly stamp: number; readonly nextId: number };
 
@@ -49,7 +56,7 @@ export type Decision<T> =
 /** Gives out the checkpoint that rides on a transaction. */
 export type CheckpointSource = {
   /** Called just before the state row is written; null when none is due. */
-  take(): CheckpointWrite | null;
+  take(): ProgressWrite | null;
   /** What became of the checkpoint that was taken. */
   finished(committed: boolean): void;
 };
@@ -76,7 +83,7 @@ export type OwnerSession = {
    * @param last gives the checkpoint when it is to be written: what runs before may still change it
    * @param deadline monotonic ms: how long MySQL is waited for; a little by default
    */
-  release(last: (() => CheckpointWrite | null) | null, deadline?: number): Promise<void>;
+  release(last: (() => ProgressWrite) | null, deadline?: number): Promise<void>;
   /** Ends the session without releasing the lease. */
   close(): Promise<void>;
 };

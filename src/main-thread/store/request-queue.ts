@@ -33,9 +33,10 @@ const LONGEST_BULK_WAIT = 10_000;
 
 /** What a request may add to a statement. A stored payload that it leaves alone is written again with the row. */
 function requestBytes(write: WriteRequest): number {
+  if (write.op === 'end') return ROW_BYTES;
   const { named } = write;
   const bytes = named.routingKey.length + named.job.length + ROW_BYTES;
-  if (write.op === 'delete') return bytes;
+  if (write.op !== 'put' && write.op !== 'post') return bytes;
   const { payload, message, exclude } = write.request;
   const texts = (message ?? exclude) === undefined ? 0 : JSON.stringify([message, exclude]).length;
   return bytes + texts + (payload?.length ?? 0);

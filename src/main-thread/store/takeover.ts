@@ -2,6 +2,7 @@ import type { Clock, ServerReading } from '../../clock.ts';
 import type { MysqlConfig } from '../../config.ts';
 import { endConnection, isConnected } from '../../database/end-connection.ts';
 import type { SqlSession } from '../../database/session.ts';
+import { decodeSpan, spanStatements } from '../../database/span-statements.ts';
 import { type StateStatements, stateStatements } from '../../database/state-statements.ts';
 import { transaction as sql } from '../../database/statements.ts';
 import type { Instance, Owned, OwnerInfo } from './owned.ts';
@@ -112,10 +113,12 @@ export class Candidate {
       return null;
     }
     const epoch = row.state.epoch + 1;
+    // No earlier owner writes any more, and this one does not yet.
+    const spans = await session.run(spanStatements(this.#options.mysql.table).load());
     await session.run(this.#statements.takeOver(epoch, instance, lease));
     await session.run(this.#statements.unregister(instance.id));
     await session.run(sql.commit);
-    return { state: { ...row.state, epoch }, began };
+    return { state: { ...row.state, epoch, spans: spans.rows.map(decodeSpan) }, began };
   }
 
   #tell({ state, host, address }: LeaseRow): void {
@@ -127,7 +130,7 @@ export class Candidate {
 }
 
 type LeaseRow = {
-  readonly state: Omit<Owned, 'session'>;
+  readonly state: Omit<Owned, 'session' | 'spans'>;
   readonly owner: string | null;
   readonly host: string | null;
   readonly address: string | null;

@@ -1,6 +1,7 @@
 import type { Timers } from '../../clock.ts';
 import type { MysqlConfig } from '../../config.ts';
 import type { Connect, SqlSession } from '../../database/session.ts';
+import { progressStatements, type SpanStatements, spanStatements } from '../../database/span-statements.ts';
 import { isLost, isRetryable, isServerWide } from '../../database/sql-errors.ts';
 import { type StateStatements, stateStatements } from '../../database/state-statements.ts';
 import { transaction as sql } from '../../database/statements.ts';
@@ -13,6 +14,7 @@ import {
   Fenced,
   isTold,
   type OwnerSession,
+  type ProgressWrite,
   type StoreLog,
   type Transaction,
 } from './owner-session.ts';
@@ -56,6 +58,7 @@ const LONGEST_PAUSE = 200;
  *   START TRANSACTION
  *   SELECT ... FOR UPDATE of the state row       the fence: epoch and owner must be ours
  *   the body's statements
+ *   UPDATE of spans                              with the checkpoint: how far they have come
  *   UPDATE of the state row                      number, stamp, next_id, checkpoint; renews the lease
  *   COMMIT
  *
@@ -72,6 +75,7 @@ export class TransactionSession implements OwnerSession {
   readonly #options: TransactionSessionOptions;
   readonly #connection: OwnerConnection;
   readonly #statements: StateStatements;
+  readonly #spanStatements: SpanStatements;
   readonly #trust: LeaseTrust;
   readonly #refusals: Refusals;
   readonly #serial = new SerialQueue();
@@ -84,6 +88,7 @@ export class TransactionSession implements OwnerSession {
   constructor(options: TransactionSessionOptions) {
     this.#options = options;
     this.#statements = stateStatements(options.mysql.table);
+    this.#spanStatements = spanStatements(options.mysql.table);
     this.#trust = new LeaseTrust(options);
     this.#refusals = new Refusals(options);
     this.#patience = options.patience ?? PATIENCE;
@@ -102,11 +107,11 @@ export class TransactionSession implements OwnerSession {
     return this.#serial.run(() => this.#attempts({ body, onUncertain, toldUncertain: false }));
   }
 
-  async release(last: (() => CheckpointWrite | null) | null, deadline?: number): Promise<void> {
+  async release(last: (() => ProgressWrite) | null, deadline?: number): Promise<void> {
     const { clock, timers } = this.#options;
     timers.clear(this.#renewTimer);
     const until = deadline ?? clock.monotonic() + this.#patience;
-    const release = { checkpoint: () => last?.() ?? null };
+    const release = { last: () => last?.() ?? NO_PROGRESS };
     let timer: unknown;
     // A transaction before it may try to find out for ever what became of its COMMIT: this ends that too.
     const late = new Promise<never>((_resolve, reject) => {
@@ -160,7 +165,7 @@ export class TransactionSession implements OwnerSession {
     });
     // Before anything was asked: a slow answer must not lengthen the trust.
     const began = this.#options.clock.monotonic();
-    const progress: Progress = { checkpoint: null, committed: false };
+    const progress: Progress = { taken: null, committed: false };
     try {
       const { decision, batch, write, look } = await this.#prepare(session, work, progress);
       if (write === null) {
@@ -180,7 +185,7 @@ export class TransactionSession implements OwnerSession {
       await this.#abandon(session, error);
       throw error;
     } finally {
-      if (progress.checkpoint !== null) this.#source?.finished(progress.committed);
+      if (progress.taken !== null) this.#source?.finished(progress.committed);
     }
   }
 
@@ -194,16 +199,24 @@ export class TransactionSession implements OwnerSession {
     const decision = await work.body({ state, run: (statement) => session.run(statement) });
     const batch = state.batch + 1;
     if (work.release !== undefined) {
-      const checkpoint = written(work.release.checkpoint());
+      const last = work.release.last();
+      await this.#writeSpans(session, last);
+      const checkpoint = written(last.checkpoint);
       return { decision, batch, look, write: this.#statements.release(epoch, { batch, checkpoint }) };
     }
     // As late as can be, so that the checkpoint is as young as can be.
-    progress.checkpoint = this.#source?.take() ?? null;
-    const checkpoint = written(progress.checkpoint);
-    if (!decision.write && checkpoint === null) return { decision, batch, look, write: null };
+    progress.taken = this.#source?.take() ?? null;
+    const checkpoint = written(progress.taken?.checkpoint ?? null);
+    if (!decision.write && progress.taken === null) return { decision, batch, look, write: null };
+    await this.#writeSpans(session, progress.taken ?? NO_PROGRESS);
     const { stamp, nextId } = decision.write ? decision : state;
     const write = this.#statements.write(epoch, { batch, stamp, nextId, lease, checkpoint });
     return { decision, batch, look, write };
+  }
+
+  async #writeSpans(session: SqlSession, { spans }: ProgressWrite): Promise<void> {
+    if (spans === null) return;
+    for (const statement of progressStatements(this.#spanStatements, spans)) await session.run(statement);
   }
 
   /** @throws RolledBack when the COMMIT was lost and did not happen; Fenced when that cannot be known any more */
@@ -305,12 +318,14 @@ const RENEWALS = 5;
 type Work<T> = {
   readonly body: (transaction: Transaction) => Promise<Decision<T>>;
   readonly onUncertain: () => void;
-  readonly release?: { readonly checkpoint: () => CheckpointWrite | null };
+  readonly release?: { readonly last: () => ProgressWrite };
   toldUncertain: boolean;
 };
 
 /** How far an attempt came. */
-type Progress = { checkpoint: CheckpointWrite | null; committed: boolean };
+type Progress = { taken: ProgressWrite | null; committed: boolean };
+
+const NO_PROGRESS: ProgressWrite = { checkpoint: null, spans: null };
 
 /** A COMMIT was lost, and the transaction is known to have been rolled back. */
 class RolledBack extends Error {}

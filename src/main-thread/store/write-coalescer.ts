@@ -1,6 +1,7 @@
 import type { Clock, Timers } from '../../clock.ts';
 import { systemTimers } from '../../clock.ts';
 import { decodeScheduleRow, PAYLOAD_COLUMN } from '../../database/job-row.ts';
+import { type SpanStatements, spanStatements } from '../../database/span-statements.ts';
 import { isServerWide } from '../../database/sql-errors.ts';
 import { type JobStatements, jobStatements } from '../../database/statements.ts';
 import { DalgaError } from '../../errors.ts';
@@ -8,7 +9,8 @@ import type { JobRequest } from '../../job/change-row.ts';
 import type { IfMatch } from '../../job/entity-tag.ts';
 import type { SettledJob } from '../../job/job.ts';
 import { hashJobKey, type JobKey, type JobRow } from '../../job/job.ts';
-import type { JobChange } from '../../protocol/main-scheduler.ts';
+import type { Span } from '../../job/span.ts';
+import type { Change } from '../../protocol/main-scheduler.ts';
 import {
   type BatchPlan,
   type JobEvent,
@@ -37,7 +39,7 @@ export type CoalescerOptions = {
    * Posts the changes of a committed batch to the scheduler, in the order of the commits, and returns the number
    * that it gave them. `reply`: a request waits for the acknowledgement.
    */
-  readonly post: (changes: readonly JobChange[], reply: boolean) => number;
+  readonly post: (changes: readonly Change[], reply: boolean) => number;
   /**
    * Refuses (throws DalgaError insufficient_memory) a new job that does not fit; called while planning, may repeat.
    *
@@ -92,6 +94,10 @@ export type WriteCoalescer = {
   ): Promise<readonly ({ readonly there: boolean; readonly number: number } | DalgaError)[]>;
   /** The number of changes to wait for (0: none), null when there is no such job. */
   delete(key: JobKey, ifMatch?: IfMatch): Promise<number | null>;
+  /** Opens a span of one run, or of all scheduled times of a part of the past (Unix ms). Null when there is no such job. */
+  open(key: JobKey, past: { readonly from: number; readonly to: number } | null): Promise<Span | null>;
+  /** Ends a span: the number of changes to wait for, null when there is no such span. */
+  end(span: number): Promise<number | null>;
   /** One-off jobs that settled: they are absent from here on, and are deleted soon. */
   settled(jobs: readonly SettledJob[]): void;
   /** Whether this version of a row is settled and only waits for its deletion: it is 404 to the API. */
@@ -116,6 +122,7 @@ class Coalescer implements WriteCoalescer {
   readonly #options: CoalescerOptions;
   readonly #timers: Timers;
   readonly #statements: JobStatements;
+  readonly #spanStatements: SpanStatements;
   readonly #queue: RequestQueue;
   readonly #settled = new SettledJobs();
   readonly #deletion: SettledDeletion;
@@ -127,6 +134,7 @@ class Coalescer implements WriteCoalescer {
     this.#options = options;
     this.#timers = options.timers ?? systemTimers;
     this.#statements = jobStatements(options.table);
+    this.#spanStatements = spanStatements(options.table);
     this.#queue = new RequestQueue(options.clock, this.#timers);
     this.#deletion = new SettledDeletion(options, this.#statements, this.#settled);
   }
@@ -181,6 +189,18 @@ class Coalescer implements WriteCoalescer {
     return answer.result === 'deleted' ? number : null;
   }
 
+  async open(key: JobKey, past: { readonly from: number; readonly to: number } | null): Promise<Span | null> {
+    const { answer } = await this.#enqueue(key, (named) =>
+      past === null ? { op: 'run', named } : { op: 'backfill', named, ...past },
+    );
+    return answer.result === 'opened' ? answer.span : null;
+  }
+
+  async end(span: number): Promise<number | null> {
+    const { answer, number } = await this.#request({ op: 'end', span });
+    return answer.result === 'ended' ? number : null;
+  }
+
   settled(jobs: readonly SettledJob[]): void {
     if (jobs.length === 0) return;
     this.#settled.add(jobs, this.#options.clock.monotonic());
@@ -199,8 +219,11 @@ class Coalescer implements WriteCoalescer {
   }
 
   #enqueue(key: JobKey, make: (named: ReturnType<typeof nameJob>) => Waiting['request']) {
+    return this.#request(make(nameJob(key, hashJobKey(key))));
+  }
+
+  #request(request: Waiting['request']) {
     if (this.#stopping) return Promise.reject(stopping());
-    const request = make(nameJob(key, hashJobKey(key)));
     const answered = this.#queue.add(request);
     this.#pump();
     return answered;
@@ -267,7 +290,12 @@ class Coalescer implements WriteCoalescer {
 
   async #plan(batch: readonly Waiting[], stamp: number, transaction: Transaction): Promise<BatchPlan> {
     const requests = batch.map(({ request }) => request);
-    const named = new Map(requests.map(({ named }) => [keyText(named.hash), named]));
+    const named = new Map<string, NamedJob>();
+    let spans: ReadonlySet<number> | undefined;
+    for (const request of requests) {
+      if (request.op !== 'end') named.set(keyText(request.named.hash), request.named);
+      if (isOfSpans(request)) spans ??= await this.#openSpans(transaction);
+    }
     const stored = new Map<string, JobRow>();
     if (named.size > 0) {
       for (const row of await this.#find(
@@ -282,10 +310,16 @@ class Coalescer implements WriteCoalescer {
       stored,
       stamp,
       nextId: transaction.state.nextId,
+      ...(spans && { spans }),
       isSettled: (id, version) => this.#settled.has(id, version),
       admit: this.#options.admit,
       heard: this.#options.events?.heard ?? false,
     });
+  }
+
+  async #openSpans({ run }: Transaction): Promise<ReadonlySet<number>> {
+    const { rows } = await run(this.#spanStatements.open());
+    return new Set(rows.map(([id]) => Number(id)));
   }
 
   /** The stored rows; a batch of many large ones is split, as one that MySQL refuses. */
@@ -306,6 +340,8 @@ class Coalescer implements WriteCoalescer {
     // First, since a job may come back under a new id, and its key is unique.
     if (plan.removals.length > 0) await transaction.run(this.#statements.remove(plan.removals));
     if (plan.upserts.length > 0) await transaction.run(this.#statements.upsert(plan.upserts));
+    if (plan.spans.length > 0) await transaction.run(this.#spanStatements.insert(plan.spans));
+    if (plan.endedSpans.length > 0) await transaction.run(this.#spanStatements.remove(plan.endedSpans));
     return { write: true, stamp, nextId: plan.nextId, value: undefined };
   }
 
@@ -315,12 +351,7 @@ class Coalescer implements WriteCoalescer {
     if (changes.length === 0) {
       gate.rolledBack(stamp);
     } else {
-      number = post(
-        changes,
-        answers.some(
-          (answer) => answer.result === 'deleted' || (answer.result === 'stored' && !answer.row.enabled),
-        ),
-      );
+      number = post(changes, answers.some(waitsForScheduler));
       gate.committed(stamp, number);
     }
     this.#options.onBatch?.(batch.length);
@@ -374,4 +405,14 @@ class Coalescer implements WriteCoalescer {
       this.#pump();
     }, due - this.#options.clock.monotonic());
   }
+}
+
+function isOfSpans({ op }: Waiting['request']): boolean {
+  return op === 'run' || op === 'backfill' || op === 'end';
+}
+
+/** Whether the scheduler's acknowledgement is waited for: later only what a publisher already had can arrive. */
+function waitsForScheduler(answer: WriteAnswer): boolean {
+  if (answer.result === 'stored') return !answer.row.enabled;
+  return answer.result === 'deleted' || answer.result === 'ended';
 }

@@ -4,12 +4,15 @@ import { type AddressInfo, connect } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import type { Test } from 'tap';
 import type { HttpLimits } from '../../../src/config.ts';
+import type { NamedSpan } from '../../../src/database/span-statements.ts';
 import { DalgaError } from '../../../src/errors.ts';
 import { changeRow, createRow, type JobRequest, replaceRow } from '../../../src/job/change-row.ts';
 import type { IfMatch } from '../../../src/job/entity-tag.ts';
 import { hashJobKey, type JobKey, type JobRow } from '../../../src/job/job.ts';
 import { isEverything, type JobFilter, matches } from '../../../src/job/job-filter.ts';
 import { nextRun } from '../../../src/job/next-run.ts';
+import { planBackfill, planRun, type Span } from '../../../src/job/span.ts';
+import type { BackfillService } from '../../../src/main-thread/backfills.ts';
 import { type AppOptions, createApp } from '../../../src/main-thread/http/app.ts';
 import { createInsight } from '../../../src/main-thread/insight.ts';
 import type { JobPage, JobService, JobView, ListQuery } from '../../../src/main-thread/job-service.ts';
@@ -129,6 +132,46 @@ export class FakeJobs implements JobService {
   }
 }
 
+/** Runs by hand and backfills in memory: nothing is published. */
+export class FakeBackfills implements BackfillService {
+  readonly #jobs: FakeJobs;
+  readonly spans = new Map<number, NamedSpan>();
+  #ids = 6;
+
+  constructor(jobs: FakeJobs) {
+    this.#jobs = jobs;
+  }
+
+  async run(key: JobKey): Promise<Span | null> {
+    return this.#open(key, (row, id) => planRun(row, this.#jobs.now, id));
+  }
+
+  async backfill(key: JobKey, past: { from: number; to: number }): Promise<Span | null> {
+    return this.#open(key, (row, id) => planBackfill(row, past, this.#jobs.now, id));
+  }
+
+  async list(): Promise<readonly NamedSpan[]> {
+    return [...this.spans.values()];
+  }
+
+  async get(id: number): Promise<NamedSpan | null> {
+    return this.spans.get(id) ?? null;
+  }
+
+  async end(id: number): Promise<boolean> {
+    return this.spans.delete(id);
+  }
+
+  async #open(key: JobKey, plan: (row: JobRow, id: number) => Span): Promise<Span | null> {
+    const view = await this.#jobs.get(key);
+    if (view === null) return null;
+    const { routingKey, job } = view.row;
+    const span = { ...plan(view.row, ++this.#ids), routingKey, job };
+    this.spans.set(span.id, span);
+    return span;
+  }
+}
+
 export type Answer = { status: number; headers: IncomingHttpHeaders; text: string; body: unknown };
 
 export type Ask = {
@@ -185,6 +228,7 @@ export async function serve(t: Test, options: Partial<AppOptions> = {}): Promise
       versions: async () => ({ dalga: '1.2.3', node: 'v20', mysql: null, rabbitmq: null }),
     }),
     events: { check: notOwner, listen: notOwner },
+    backfills: new FakeBackfills(jobs),
     health: { alive: async () => true, readiness: () => ({ ready: true, reasons: {} }) },
     metrics: { contentType: 'text/plain; version=0.0.4; charset=utf-8', text: async () => METRICS },
     limits: LIMITS,

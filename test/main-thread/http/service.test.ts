@@ -73,8 +73,11 @@ t.test('the OpenAPI document', async (t) => {
     Object.keys(item).map((method) => `${method.toUpperCase()} ${path}`),
   );
   t.same(operations.sort(), [
+    'DELETE /backfills/{id}',
     'DELETE /jobs',
     'DELETE /jobs/{routing_key}/{job}',
+    'GET /backfills',
+    'GET /backfills/{id}',
     'GET /events',
     'GET /forecast',
     'GET /healthz',
@@ -91,6 +94,8 @@ t.test('the OpenAPI document', async (t) => {
     'POST /forecast',
     'POST /jobs',
     'POST /jobs/{routing_key}/{job}',
+    'POST /jobs/{routing_key}/{job}/backfill',
+    'POST /jobs/{routing_key}/{job}/run',
     'POST /schedules/preview',
     'PUT /jobs/{routing_key}/{job}',
   ]);

@@ -1,5 +1,6 @@
 import t from 'tap';
 import { hashJobKey, type JobRow } from '../../../src/job/job.ts';
+import { SPANS_LIMIT } from '../../../src/job/span.ts';
 import {
   type BatchInput,
   keyText,
@@ -140,7 +141,7 @@ t.test('If-Match is judged of what those before have made of the job', async (t)
   const requests: WriteRequest[] = [
     { op: 'post', named: named('a'), request: { note: 'x' }, ifMatch: ['"3.1"'] },
     { op: 'post', named: named('a'), request: { note: 'y' }, ifMatch: ['"3.1"'] },
-    { ...put('b'), ifMatch: '*' },
+    { op: 'put', named: named('b'), request: minute, onlyCreate: false, ifMatch: '*' },
   ];
   const { answers } = planBatch(requests, input({ stored: stored(row) }));
   t.match(answers, [
@@ -173,4 +174,56 @@ t.test('what becomes of the jobs is told where somebody listens', async (t) => {
   ]);
   t.same(told(true, [{ op: 'delete', named: named('settled') }]), []);
   t.same(told(true, [put('x'), { op: 'delete', named: named('x') }]), []);
+});
+
+t.test('runs by hand and their ends are changes too, after those of the jobs', async (t) => {
+  const requests: WriteRequest[] = [
+    { op: 'run', named: named('a') },
+    put('a'),
+    { op: 'run', named: named('a') },
+    { op: 'end', span: 2 },
+    { op: 'end', span: 2 },
+    { op: 'run', named: named('b') },
+  ];
+  const plan = planBatch(requests, input({ stored: stored(rowOf('b', 4)), spans: new Set([2, 3]) }));
+  t.match(plan.answers, [
+    { result: 'absent' },
+    { result: 'stored', row: { id: 5 } },
+    { result: 'opened', span: { id: 6, jobId: 5, kind: 'run', position: 1000, created: 1000 } },
+    { result: 'ended' },
+    { result: 'absent' },
+    { result: 'opened', span: { id: 7, jobId: 4 } },
+  ]);
+  t.equal(plan.nextId, 8);
+  t.match(plan.changes, [
+    { op: 'upsert' },
+    { op: 'open', span: { id: 6 } },
+    { op: 'open', span: { id: 7 } },
+    { op: 'end', id: 2 },
+  ]);
+  t.same(plan.endedSpans, [2]);
+  t.equal(plan.spans.length, 2);
+});
+
+t.test('no more spans are opened than may be', async (t) => {
+  const spans = new Set(Array.from({ length: SPANS_LIMIT - 1 }, (_, index) => index + 100));
+  const run: WriteRequest = { op: 'run', named: named('a') };
+  const plan = planBatch([put('a'), run, run, { op: 'end', span: 100 }, run], input({ spans }));
+  t.match(plan.answers, [
+    { result: 'stored' },
+    { result: 'opened', span: { id: 6 } },
+    { result: 'refused', error: { code: 'too_many_backfills' } },
+    { result: 'ended' },
+    { result: 'opened', span: { id: 7 } },
+  ]);
+});
+
+t.test('a settled one-off is not run by hand', async (t) => {
+  const row = rowOf('a', 3);
+  const plan = planBatch(
+    [{ op: 'run', named: named('a') }],
+    input({ stored: stored(row), spans: new Set(), isSettled: () => true }),
+  );
+  t.match(plan.answers, [{ result: 'absent' }]);
+  t.same(plan.changes, []);
 });

@@ -2,8 +2,9 @@ import t from 'tap';
 import { encodeExceptions, NO_EXCEPTIONS } from '../../../src/job/exceptions.ts';
 import { createCheckpointWriter } from '../../../src/main-thread/store/checkpoint.ts';
 import type { CheckpointSource, OwnerSession } from '../../../src/main-thread/store/owner-session.ts';
+import { SpanPositions } from '../../../src/main-thread/store/span-positions.ts';
 import { type CheckpointWrite, WatermarkGate } from '../../../src/main-thread/store/watermark-gate.ts';
-import type { Progress, SchedulerCounters } from '../../../src/protocol/main-scheduler.ts';
+import type { Progress, SchedulerCounters, SpansProgress } from '../../../src/protocol/main-scheduler.ts';
 import { listed } from '../../helpers/exceptions.ts';
 import { ManualTime } from '../../helpers/manual-time.ts';
 import { silent } from './store-fixture.ts';
@@ -16,13 +17,15 @@ function setUp() {
   const time = new ManualTime(START);
   const gate = new WatermarkGate({ watermark: START, exceptions: NONE }, START);
   const written: CheckpointWrite[] = [];
+  const moves: SpansProgress[] = [];
   let source: CheckpointSource | null = null;
   let failing = false;
   let tries = 0;
   const transact = () => {
-    const checkpoint = source?.take() ?? null;
-    if (checkpoint === null) return;
-    if (!failing) written.push(checkpoint);
+    const taken = source?.take() ?? null;
+    if (taken === null) return;
+    if (!failing && taken.checkpoint !== null) written.push(taken.checkpoint);
+    if (!failing && taken.spans !== null) moves.push(taken.spans);
     source!.finished(!failing);
   };
   const session = {
@@ -38,16 +41,23 @@ function setUp() {
   const writer = createCheckpointWriter({
     session,
     gate,
+    spans: new SpanPositions(),
     clock: time,
     timers: time,
     log: silent,
     interval: 250,
   });
   let settledCount = 0;
-  const report = (settled: number, frontier: number | null = time.now(), exceptions = NONE) => {
+  const report = (
+    settled: number,
+    frontier: number | null = time.now(),
+    exceptions = NONE,
+    spans: SpansProgress = { moved: [], ended: [] },
+  ) => {
     settledCount += settled;
     const progress: Progress = {
       ...{ acknowledged: 0, frontier, exceptions, settledCount, applied: 0, settledJobs: [] },
+      spans,
       counters: {} as SchedulerCounters,
     };
     writer.report(progress);
@@ -56,7 +66,7 @@ function setUp() {
     failing = state;
   };
   const advance = (ms: number) => time.advance(ms);
-  return { written, tries: () => tries, report, advance, transact, fail, writer, gate };
+  return { written, moves, tries: () => tries, report, advance, transact, fail, writer, gate };
 }
 
 t.test('what settles is written within an interval, and not more often', async (t) => {
@@ -132,3 +142,27 @@ t.test('while the table loads, and after the stop, nothing is written', async (t
   t.equal(written.length, 0);
   t.equal(gate.last()?.watermark, START + 1100, 'the last one is written with the release');
 });
+
+t.test(
+  'what spans have done is written with it, also while the table loads, and again after a failure',
+  async (t) => {
+    const { moves, written, report, advance, fail } = setUp();
+    const moved = (position: number) => ({ id: 7, position, ahead: [], published: position });
+    fail(true);
+    await advance(100);
+    report(0, null, NONE, { moved: [moved(1)], ended: [8] });
+    await advance(50);
+    t.same(moves, []);
+    fail(false);
+    report(0, null, NONE, { moved: [moved(2)], ended: [] });
+    await advance(250);
+    t.same(moves, [{ moved: [moved(2)], ended: [8] }], 'the latest of each');
+    await advance(1000);
+    report(0, null, NONE, { moved: [], ended: [7] });
+    await advance(250);
+    report(0, null);
+    await advance(1000);
+    t.same(moves.slice(1), [{ moved: [], ended: [7] }]);
+    t.same(written, []);
+  },
+);

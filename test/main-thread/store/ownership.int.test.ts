@@ -41,7 +41,10 @@ t.test('the first instance owns the table at once, and its release lets another 
   t.equal(first.nextId, 1);
   t.ok(trusted[0]! >= before + 60_000 && trusted[0]! < fixture.clock.monotonic() + 60_000);
   const exceptions = listed([[7, 900]]);
-  await first.session.release(() => ({ watermark: 1000, exceptions, exceptionsChanged: true }));
+  await first.session.release(() => ({
+    checkpoint: { watermark: 1000, exceptions, exceptionsChanged: true },
+    spans: null,
+  }));
   t.strictSame(await fixture.query('SELECT owner, lease_until FROM jobs_state'), [[null, null]]);
   const second = await own(t, fixture, { lease: 60_000, address: 'elsewhere' });
   t.equal(second.epoch, 2);
@@ -156,9 +159,8 @@ t.test('a lost COMMIT of the release is found out too', async (t) => {
   });
   const owned = await own(t, fixture, { connect });
   await owned.session.release(() => ({
-    watermark: 5,
-    exceptions: new Uint8Array(),
-    exceptionsChanged: false,
+    checkpoint: { watermark: 5, exceptions: new Uint8Array(), exceptionsChanged: false },
+    spans: null,
   }));
   t.strictSame(await fixture.query('SELECT owner, watermark FROM jobs_state'), [[null, 5]]);
 });

@@ -14,7 +14,7 @@ function setUp() {
   const time = new ManualTime(0);
   const queue = new RequestQueue(time, time);
   const names = (batch: readonly Waiting[]) =>
-    batch.map(({ request }) => Buffer.from(request.named.job).toString());
+    batch.map(({ request }) => Buffer.from(request.op === 'end' ? [] : request.named.job).toString());
   return { time, queue, take: () => names(queue.take()) };
 }
 

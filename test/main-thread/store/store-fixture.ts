@@ -14,7 +14,7 @@ import {
 import { createTables } from '../../../src/main-thread/store/schema-check.ts';
 import { WatermarkGate } from '../../../src/main-thread/store/watermark-gate.ts';
 import { createWriteCoalescer, type WriteCoalescer } from '../../../src/main-thread/store/write-coalescer.ts';
-import type { JobChange } from '../../../src/protocol/main-scheduler.ts';
+import type { Change } from '../../../src/protocol/main-scheduler.ts';
 import { testMysql } from '../../helpers/servers.ts';
 
 export const silent = pino({ level: 'silent' });
@@ -118,12 +118,12 @@ export type Writes = {
   readonly coalescer: WriteCoalescer;
   readonly gate: WatermarkGate;
   /** The batches of changes as they were posted. */
-  readonly posted: (readonly JobChange[])[];
+  readonly posted: (readonly Change[])[];
 };
 
 export function writesOf(t: Test, fixture: Fixture, owned: Owned, clock: Clock = fixture.clock): Writes {
   const gate = new WatermarkGate({ watermark: owned.watermark, exceptions: owned.exceptions }, owned.stamp);
-  const posted: (readonly JobChange[])[] = [];
+  const posted: (readonly Change[])[] = [];
   const coalescer = createWriteCoalescer({
     ...{ session: owned.session, gate, table: fixture.mysql.table, clock, log: silent },
     post: (changes) => posted.push(changes),

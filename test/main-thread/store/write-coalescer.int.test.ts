@@ -197,3 +197,52 @@ async function removed(
   const isRemoved = () => posted.flat().some((change) => change.op === 'remove' && change.id === id);
   while (!isRemoved()) await new Promise((resolve) => setTimeout(resolve, 10));
 }
+
+t.test('runs by hand and backfills are rows, which a new owner goes on with', async (t) => {
+  const fixture = await storeFixture(t);
+  const owned = await own(t, fixture);
+  const { coalescer, posted } = writesOf(t, fixture, owned);
+  const now = Date.now();
+  await coalescer.put(key('a'), { ...EVERY_MINUTE, firstRun: now - 600_000 }, REPLACE);
+  const run = await coalescer.open(key('a'), null);
+  const past = { from: now - 600_000, to: now - 300_000 };
+  const backfill = await coalescer.open(key('a'), past);
+  t.match([run, backfill], [{ kind: 'run' }, { kind: 'backfill', ...past, position: now - 600_000 }]);
+  t.equal(await coalescer.open(key('b'), null), null);
+  await t.rejects(coalescer.open(key('a'), { from: now, to: now + 9e6 }), { message: /^to must not be/ });
+  const other = await coalescer.open(key('a'), null);
+  t.ok((await coalescer.end(other!.id))! > 0);
+  t.equal(await coalescer.end(other!.id), null);
+  t.same(
+    posted.flat().map(({ op }) => op),
+    ['upsert', 'open', 'open', 'open', 'end'],
+  );
+  const moved = {
+    id: backfill!.id,
+    position: now - 540_000,
+    ahead: [now - 480_000, now - 420_000],
+    published: 3,
+  };
+  await owned.session.release(() => ({ checkpoint: null, spans: { moved: [moved], ended: [run!.id] } }));
+  const second = await own(t, fixture, { address: 'elsewhere' });
+  t.same(second.spans, [{ ...backfill, ...moved }]);
+});
+
+t.test('the COMMIT of a run by hand is lost, and it is found out', async (t) => {
+  const fixture = await storeFixture(t);
+  let lose: 'lose-before' | 'lose-after' | null = null;
+  const connect = breakable(fixture.mysql, ({ sql }) => {
+    if (sql !== 'COMMIT' || lose === null) return 'pass';
+    const how = lose;
+    lose = null;
+    return how;
+  });
+  const { coalescer, posted } = writesOf(t, fixture, await own(t, fixture, { connect }));
+  await coalescer.put(key('a'), EVERY_MINUTE, REPLACE);
+  for (const how of ['lose-after', 'lose-before'] as const) {
+    lose = how;
+    t.match(await coalescer.open(key('a'), null), { kind: 'run' }, how);
+  }
+  t.equal(await fixture.value('SELECT COUNT(*) FROM jobs_backfill'), 2);
+  t.equal(posted.flat().filter(({ op }) => op === 'open').length, 2);
+});

@@ -6,7 +6,7 @@ import { formatExact, formatTime } from '../../../job/rfc3339.ts';
 import type { Forecast, ForecastRange } from '../../../protocol/forecast.ts';
 import type { HistoryEntry } from '../../../protocol/history.ts';
 import type { ExplainedJob, Insight, Status } from '../../insight.ts';
-import { EVENT_NAMES } from '../../why.ts';
+import { EVENT_NAMES, KIND_NAMES } from '../../why.ts';
 import { announcesBody, type Body } from '../body.ts';
 import { rangeOf, rangeTypes, readForecastRequest } from '../forecast-request.ts';
 import {
@@ -96,9 +96,10 @@ function formatHistory({ view, history, why }: ExplainedJob): string {
   });
 }
 
-function formatEntry({ event, time: scheduled, sentAt, at, count: others }: HistoryEntry): object {
+function formatEntry({ event, kind, time: scheduled, sentAt, at, count: others }: HistoryEntry): object {
   return {
     event: EVENT_NAMES[event],
+    kind: KIND_NAMES[kind],
     scheduled_at: formatExact(scheduled),
     sent_at: sentAt === 0 ? null : formatExact(sentAt),
     at: formatExact(at),
