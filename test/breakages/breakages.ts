@@ -1,4 +1,5 @@
 import type { Breakage } from './breakage.ts';
+import { spansAhead, spansNotWritten } from './spans.ts';
 import { stampsArePlainNow, stampsStartAnew } from './stamps.ts';
 import { answerBeforeCommit, deletionByIdOnly, lostCommitIsRollback, noFence } from './store.ts';
 import {
@@ -39,6 +40,8 @@ export const BREAKAGES = {
   'a loader without versions': loaderWithoutVersions,
   'a loader without tombstones': loaderWithoutTombstones,
   'a delete by id only': deletionByIdOnly,
+  'a backfill ahead of what is confirmed': spansAhead,
+  'a backfill whose progress is not written': spansNotWritten,
 } as const satisfies Readonly<Record<string, (context: BreakageContext) => Breakage>>;
 
 export type BreakageName = keyof typeof BREAKAGES;

@@ -2,6 +2,7 @@ import type { Answer, Attempt, Change, Span } from './events.ts';
 import { histories } from './history.ts';
 import { judgeJob } from './judge.ts';
 import { Report } from './report.ts';
+import { SpanJudge } from './spans.ts';
 
 export type { Answer, Attempt, Change, Plan, Span, Time } from './events.ts';
 export { Report, VERDICTS, type Verdict } from './report.ts';
@@ -63,6 +64,9 @@ export class Oracle {
   readonly ends: number[] = [];
   /** An owner that was no owner any more may have published. */
   readonly stale: Span[] = [];
+
+  /** What was asked for beside the schedules. */
+  readonly spans = new SpanJudge(this);
 
   constructor(options: Partial<OracleOptions> = {}) {
     this.options = { ...DEFAULTS, ...options };
@@ -164,6 +168,7 @@ export class Oracle {
       }
     }
     this.#checkIds(report);
+    this.spans.judge(report);
     return report;
   }
 

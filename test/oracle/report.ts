@@ -30,6 +30,9 @@ export class Report {
     /** Extra messages that could not be avoided. */
     repeatedExcused: 0,
     messages: 0,
+    /** Times that runs by hand and backfills had to publish, and the messages that came of them. */
+    spanExpected: 0,
+    spanMessages: 0,
   };
 
   get ok(): boolean {

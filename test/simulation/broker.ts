@@ -44,9 +44,16 @@ export class BrokerServer {
     const route = batch.routes[batch.routeOf[position]!]!;
     const body = batch.bodies.subarray(batch.bodyOffsets[position]!, batch.bodyOffsets[position + 1]!);
     const scheduledAt = batch.times[position]!;
+    const jobId = batch.ids[position]!;
+    const span = batch.spans?.ids[position];
+    const job = `${route.routingKey}/${Buffer.from(body).toString('utf8')}`;
+    const id = messageId(batch.tag, jobId, scheduledAt, span);
+    if (span !== undefined) {
+      return this.oracle.spans.attempted({ job, messageId: id, scheduledAt, sent, span, jobId });
+    }
     return this.oracle.attempted({
-      job: `${route.routingKey}/${Buffer.from(body).toString('utf8')}`,
-      messageId: messageId(batch.tag, batch.ids[position]!, scheduledAt),
+      job,
+      messageId: id,
       scheduledAt,
       missed: batch.missed[position]!,
       sent,

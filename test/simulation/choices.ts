@@ -22,6 +22,8 @@ export type Choices = {
   readonly atOnce: number;
   /** How many of the schedules are no plain intervals, 0 to 1. */
   readonly rules: number;
+  /** ms between two requests for a run by hand or a backfill, on average; 0: none. */
+  readonly spanPause: number;
   /** ms */
   readonly checkpointInterval: number;
   /** ms */
@@ -70,6 +72,7 @@ export function choose(world: World, focus: Partial<Choices>): Choices {
     changePause: world.pick([60, 200, 600]),
     atOnce: world.pick([0.1, 0.1, 0.7]),
     rules: world.pick([0, 0.3, 0.8]),
+    spanPause: world.pick([0, 300, 1500]),
     checkpointInterval: world.pick([100, 500, 500, 500, 1000]),
     lease: world.pick([2000, 3000, 5000]),
     withoutLease: world.chance(0.7) ? 'publish' : 'stop',

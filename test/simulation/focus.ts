@@ -26,6 +26,11 @@ const DISPATCH: Partial<Choices> = {
   faults: ['kill', 'kill at a write', 'kill at a message', 'broker crash', 'bad route'],
 };
 
+const BACKFILLS: Partial<Choices> = {
+  ...{ faults: ['kill', 'kill at a message', 'broker crash'], faultPause: 400 },
+  ...{ changePause: 600, spanPause: 100, step: 0 },
+};
+
 /** What runs are like in which a breakage shows soon; what it leaves open is left to chance. */
 export const FOCUS: Readonly<Record<BreakageName, Partial<Choices>>> = {
   'watermark one ms ahead': DISPATCH,
@@ -45,4 +50,6 @@ export const FOCUS: Readonly<Record<BreakageName, Partial<Choices>>> = {
   'a loader without versions': LOADS,
   'a loader without tombstones': LOADS,
   'a delete by id only': { ...OFTEN, faults: ['mysql statements fail'] },
+  'a backfill ahead of what is confirmed': BACKFILLS,
+  'a backfill whose progress is not written': BACKFILLS,
 };

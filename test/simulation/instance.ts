@@ -3,6 +3,7 @@ import type { Config } from '../../src/config.ts';
 import { decodeJobRow } from '../../src/database/job-row.ts';
 import type { Connect } from '../../src/database/session.ts';
 import type { Log } from '../../src/log.ts';
+import { type BackfillService, createBackfills } from '../../src/main-thread/backfills.ts';
 import { Exchanges } from '../../src/main-thread/exchanges.ts';
 import type { JobService } from '../../src/main-thread/job-service.ts';
 import { createJobs } from '../../src/main-thread/jobs.ts';
@@ -52,6 +53,7 @@ export type Process = {
   readonly clock: SlewedClock;
   readonly tenure: Tenure;
   readonly jobs: JobService;
+  readonly backfills: BackfillService;
   readonly breakage: Breakage;
   publishers: SimulatedPublishers | null;
   scheduler: Scope | null;
@@ -112,16 +114,18 @@ export class Instance {
     const reader = createJobReader(config.mysql, {
       ...{ connect: () => connect(server, client, null), afterTurn: queueMicrotask },
     });
+    const lister = createJobLister(config.mysql, { connect: () => connect(server, client, null) });
+    const backfills = createBackfills({ lister, owner: () => tenure.owner() });
     const jobs = createJobs({
       clock,
       reader,
-      lister: createJobLister(config.mysql, { connect: () => connect(server, client, null) }),
+      lister,
       owner: () => tenure.owner(),
       ownerOrNull: () => tenure.ownerOrNull(),
       exchanges: new Exchanges(async () => null, clock),
     });
     this.process = {
-      ...{ scope, clock, tenure, jobs, breakage, publishers: null, scheduler: null },
+      ...{ scope, clock, tenure, jobs, backfills, breakage, publishers: null, scheduler: null },
       ...{
         loadingSince: 0,
         loadedAt: null,

@@ -62,6 +62,10 @@ export class MysqlServer {
   fault: (statement: Statement) => StatementFault | null = () => null;
   /** A transaction took effect. */
   onCommit: (connection: Connection) => void = () => {};
+  /** It has stored a span: its row, and its job's where there is one. */
+  onSpanStored: (span: Row, job: Row | undefined) => void = () => {};
+  /** It has changed or deleted the row of a job. */
+  onJobChanged: (before: Row, after: Row | undefined) => void = () => {};
   #nextId = 10;
   #holder: Connection | null = null;
   #waiters: { readonly connection: Connection; readonly grant: () => void }[] = [];
@@ -282,12 +286,16 @@ export class MysqlServer {
       const settled = statements.some(({ sql }) => /^DELETE FROM `dalga` WHERE \(?id = \?/.test(sql));
       const stamp = after.state.stamp as number;
       for (const [id, row] of before.jobs) {
+        if (after.jobs.get(id) !== row) this.onJobChanged(row, after.jobs.get(id));
         if (!after.jobs.has(id))
           this.commits.push({ keyHex: row.key_hex as string, row: null, settled, stamp });
       }
       for (const [id, row] of after.jobs) {
         if (before.jobs.get(id) === row) continue;
         this.commits.push({ keyHex: row.key_hex as string, row, settled, stamp });
+      }
+      for (const [id, span] of after.spans) {
+        if (!before.spans.has(id)) this.onSpanStored(span, after.jobs.get(span.job_id as number));
       }
       this.onCommit(connection);
     }

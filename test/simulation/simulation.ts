@@ -9,6 +9,7 @@ import { Instance, type Process } from './instance.ts';
 import { MysqlServer } from './mysql-server.ts';
 import { SimulatedPublishers } from './publishers.ts';
 import { WallClock } from './scope.ts';
+import { SpanClients } from './span-clients.ts';
 import { type Row, Tables } from './tables.ts';
 import { Watch } from './watch.ts';
 import { World } from './world.ts';
@@ -54,6 +55,7 @@ class Simulation {
   readonly #server: MysqlServer;
   readonly #instances: Instance[];
   readonly #clients: Clients;
+  readonly #spanClients: SpanClients;
   readonly #faults: Faults;
   readonly #watch: Watch;
   readonly #problems: string[] = [];
@@ -99,6 +101,7 @@ class Simulation {
     );
     const shared = { world, oracle, server, instances: this.#instances, choices };
     this.#clients = new Clients({ ...shared, settledAt: world.unix(SAFETY + 8000) });
+    this.#spanClients = new SpanClients({ ...shared, jobs: this.#clients.jobs });
     this.#faults = new Faults({
       ...{ ...shared, broker, until: SAFETY },
       supervise: {
@@ -119,6 +122,7 @@ class Simulation {
     }
     this.#watch.start();
     this.#clients.start();
+    this.#spanClients.start();
     this.#faults.start();
     if (world.calendar.outageAt < SAFETY) await this.#passOutage(world.calendar.outageAt);
     await world.run(SAFETY);
@@ -126,6 +130,7 @@ class Simulation {
     this.#over = true;
     this.#faults.end();
     this.#clients.stop();
+    this.#spanClients.stop();
     for (const instance of this.#instances) if (instance.process === null) instance.start();
     await world.run(SAFETY + 2000);
     await world.run(SAFETY + LIVENESS, () => this.#isSettled());
@@ -245,6 +250,11 @@ class Simulation {
     if (!counters) return 'nothing was reported';
     if (counters.inFlight + counters.heldBack > 0) {
       return `${counters.inFlight} in flight, ${counters.heldBack} held back`;
+    }
+    const { openRuns, openBackfills } = counters.spans;
+    const rows = this.#server.tables.spans.size;
+    if (openRuns + openBackfills + rows > 0) {
+      return `${openRuns} runs and ${openBackfills} backfills, ${rows} rows of them`;
     }
     // A lease that has just ended again lets nothing out.
     if (counters.dueNow > 0) return `${counters.dueNow} due`;
