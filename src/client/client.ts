@@ -1,7 +1,8 @@
 import { DalgaProblem } from './errors.ts';
+import type { ImportSource } from './import-source.ts';
 import { pathOf, plainParameters, type Query, segmentOf } from './request.ts';
 import { chunksOf, eventsOf, linesOf } from './streams.ts';
-import { exportBytes, type ImportOptions, type ImportSource, importJobs } from './transfer.ts';
+import { exportBytes, type ImportOptions, importJobs } from './transfer.ts';
 import { type CallOptions, type ClientOptions, Transport } from './transport.ts';
 import type {
   Forecast,
@@ -43,7 +44,8 @@ export {
   type Problem,
   type ProblemCode,
 } from './errors.ts';
-export type { ImportOptions, ImportSource } from './transfer.ts';
+export type { ImportSource } from './import-source.ts';
+export type { ImportOptions } from './transfer.ts';
 export type { CallOptions, ClientOptions } from './transport.ts';
 export type * from './types/insight.ts';
 export type * from './types/jobs.ts';

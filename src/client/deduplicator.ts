@@ -11,7 +11,8 @@ export type DeduplicatorOptions = {
 
 /**
  * Remembers the runs that are done, so that one which comes twice is worked on once: by this process. It is asked before
- * the work and told after it, since a run whose work has failed comes again, and is to be worked on then.
+ * the work and told after it, since a run whose work has failed comes again, and is to be worked on then. So one that comes
+ * again while it is still worked on, since its channel was lost, is worked on twice.
  */
 export class Deduplicator {
   readonly #limit: number;

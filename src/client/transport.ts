@@ -112,10 +112,10 @@ export class Transport {
   /** @throws InvalidArgument for what cannot be sent */
   #request({ method, path, query = {}, headers, body }: Call): { url: string; init: RequestInit } {
     const all = headersOf({
+      ...this.#options.headers,
       accept: 'application/json',
       ...(typeof body === 'string' ? { 'content-type': 'application/json' } : {}),
       ...headers,
-      ...this.#options.headers,
     });
     return {
       url: `${this.base}${path}${queryOf(query)}`,

@@ -83,6 +83,34 @@ t.test('a source that fails, and a job that cannot be sent', async (t) => {
   await t.rejects(dalga.import(wrong), { name: 'InvalidArgument', message: /^interval must not be NaN/ });
 });
 
+t.test('a source that gives no more jobs does not hold up a refusal', async (t) => {
+  const { dalga, served } = await client(t);
+  served.jobs.failure = new DalgaError('not_owner', 'another owns it');
+  const never = async function* () {
+    yield { routing_key: 'k', job: '1', interval: 60 };
+    await new Promise(() => {});
+  };
+  await t.rejects(dalga.import(never()), { code: 'not_owner' });
+});
+
+t.test('text that is cut anywhere', async (t) => {
+  const { dalga } = await client(t);
+  // A piece ends in the middle of the smiley.
+  const job = `${'x'.repeat(3000)}🙂`;
+  const lines = Array.from({ length: 25 }, (_, index) =>
+    JSON.stringify({ routing_key: 'k', job: index + job, interval: 60 }),
+  );
+  const text = `${lines.join('\n')}\n`;
+  const cut = text.lastIndexOf('🙂') + 1;
+  const parts = [new Uint8Array(0), '', text.slice(0, cut), text.slice(cut)];
+  t.match(await dalga.import(parts), { stored: 25, refused: 0 });
+  const names = (await allOf(dalga.export())).map((line) => line.job);
+  t.same(
+    names,
+    lines.map((line) => JSON.parse(line).job),
+  );
+});
+
 t.test('progress, and an answer without its end', async (t) => {
   let last = '{"complete":true,"lines":2,"stored":2,"created":2,"refused":0}\n';
   const { url } = await stubServer(t, (_request, response) => {
@@ -116,8 +144,7 @@ t.test('the time of an import does not run while its source is waited for', asyn
     heard = resolve;
   });
   const slow = async function* () {
-    // As much as makes a piece.
-    yield `${JSON.stringify({ routing_key: 'k', job: 'x'.repeat(70_000), interval: 60 })}\n`;
+    yield { routing_key: 'k', job: '1', interval: 60 };
     await progress;
     await new Promise((resolve) => setTimeout(resolve, 3 * timeout));
     yield { routing_key: 'k', job: '2', interval: 60 };

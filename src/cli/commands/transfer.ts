@@ -26,7 +26,10 @@ export const importJobs: Command = {
     try {
       const totals = await client.import(counted(source, size, progress), {
         timeout: TIMEOUT,
-        onRefused: ({ line, detail }) => output.say(`line ${line}: ${detail}`),
+        onRefused: ({ line, detail }) => {
+          progress.end();
+          output.say(`line ${line}: ${detail}`);
+        },
       });
       const { lines, stored, created, refused } = totals;
       progress.end();
