@@ -1,6 +1,16 @@
-import { DalgaProblem } from './errors.ts';
+import {
+  type AskOptions,
+  callOf,
+  conditions,
+  type ManyOptions,
+  type Match,
+  many,
+  orNull,
+  type Pace,
+  type Tagged,
+} from './calls.ts';
 import type { ImportSource } from './import-source.ts';
-import { pathOf, plainParameters, type Query, segmentOf } from './request.ts';
+import { pathOf, plainParameters, segmentOf } from './request.ts';
 import { chunksOf, eventsOf, linesOf } from './streams.ts';
 import { exportBytes, type ImportOptions, importJobs } from './transfer.ts';
 import { type CallOptions, type ClientOptions, Transport } from './transport.ts';
@@ -8,6 +18,7 @@ import type {
   Forecast,
   ForecastParameters,
   ForecastSchedule,
+  ForecastWith,
   History,
   PreviewedRuns,
   PreviewParameters,
@@ -17,7 +28,6 @@ import type {
 } from './types/insight.ts';
 import type {
   ChangeParameters,
-  Duration,
   ImportTotals,
   Job,
   JobFilters,
@@ -27,12 +37,11 @@ import type {
   ListParameters,
   ManyChanged,
   ManyDeleted,
-  ManyParameters,
   PutParameters,
-  Time,
 } from './types/jobs.ts';
 import type { Backfill, BackfillParameters, Backfills, DalgaEvent, EventFilters } from './types/runs.ts';
 
+export type { ManyOptions, Match, Pace, Tagged } from './calls.ts';
 export { type DalgaMessage, type DeliveredMessage, parseMessage } from './consumer.ts';
 export { Deduplicator, type DeduplicatorOptions } from './deduplicator.ts';
 export {
@@ -50,24 +59,6 @@ export type { CallOptions, ClientOptions } from './transport.ts';
 export type * from './types/insight.ts';
 export type * from './types/jobs.ts';
 export type * from './types/runs.ts';
-
-/** A condition on the job as it is stored. */
-export type Match = {
-  /** The entity tag that an answer had: the change is refused (412) when the job is another by now. */
-  readonly ifMatch?: string;
-};
-
-/** A job, and the entity tag of what is stored. */
-export type Tagged = { readonly job: Job; readonly etag: string };
-
-/** What a consumer asks for: another interval, or that nothing comes before a time. */
-export type Pace = { readonly interval: Duration } | { readonly notBefore: Time };
-
-/** Of changes and deletions of many jobs. */
-export type ManyOptions = CallOptions & {
-  /** Nothing is written: the answer only counts. */
-  readonly dryRun?: boolean;
-};
 
 const JOB = ['job', 'routing_key', 'interval', 'next_run'] as const;
 const BACKFILL = ['id', 'kind', 'published'] as const;
@@ -223,14 +214,14 @@ export class DalgaClient {
     return this.#ask('GET', '/forecast', FORECAST, { query: parameters, ...options });
   }
 
-  /** How many there would be with jobs that are not stored. */
+  /** The same, and beside it what jobs would add that are not stored. */
   forecastWith(
     schedules: readonly ForecastSchedule[],
     parameters: ForecastParameters = {},
     options: CallOptions = {},
-  ): Promise<Forecast> {
+  ): Promise<ForecastWith> {
     const body = { ...parameters, schedules: schedules.map(plainParameters) };
-    return this.#ask('POST', '/forecast', FORECAST, { body, ...options });
+    return this.#ask('POST', '/forecast', [...FORECAST, 'added'], { body, ...options });
   }
 
   status(options: CallOptions = {}): Promise<Status> {
@@ -296,34 +287,5 @@ export class DalgaClient {
     options: AskOptions,
   ): Promise<T> {
     return (await this.#transport.json<T>(callOf(method, path, options), members)).answer;
-  }
-}
-
-type AskOptions = CallOptions & {
-  readonly query?: Query;
-  readonly body?: object;
-  readonly headers?: Readonly<Record<string, string>>;
-};
-
-function callOf(method: string, path: string, { body, ...options }: AskOptions) {
-  if (body === undefined) return { method, path, ...options };
-  return { method, path, ...options, body: JSON.stringify(plainParameters(body)) };
-}
-
-function conditions(ifMatch: string | undefined): Record<string, string> {
-  return ifMatch === undefined ? {} : { 'if-match': ifMatch };
-}
-
-function many(filters: JobFilters, dryRun: boolean | undefined): ManyParameters {
-  return { ...filters, ...(dryRun === undefined ? {} : { dry_run: dryRun }) };
-}
-
-/** Null where Dalga says that there is no such thing. */
-async function orNull<T>(asked: Promise<T>): Promise<T | null> {
-  try {
-    return await asked;
-  } catch (error) {
-    if (error instanceof DalgaProblem && error.missing) return null;
-    throw error;
   }
 }

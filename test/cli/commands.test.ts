@@ -139,7 +139,8 @@ t.test('a forecast is drawn, also with jobs that are not there', async (t) => {
       ],
     },
   };
-  const { url, requests } = await stubServer(t, json(200, forecast));
+  const added = { sampled: 1, total: 10, steps: [5, 5], routes: [{ routing_key: 'k', steps: [5, 5] }] };
+  const { url, requests } = await stubServer(t, json(200, { ...forecast, added }));
   const { out } = await shell(url, { isTTY: true })('forecast', '--step', '10');
   t.equal(
     out,
@@ -155,13 +156,16 @@ t.test('a forecast is drawn, also with jobs that are not there', async (t) => {
       '',
     ].join('\n'),
   );
-  const added = ['--add', '200000', '--routing-key', 'k', '--interval', '300', '--phase', 'spread'];
-  t.equal(
-    (await shell(url)('forecast', '--step', '10', ...added)).out,
-    '2030-01-01T00:00:00Z\t4\n2030-01-01T00:00:10Z\t1\n',
+  const more = ['--add', '200000', '--routing-key', 'k', '--interval', '300', '--phase', 'spread'];
+  const with200000 = await shell(url)('forecast', '--step', '10', ...more);
+  t.equal(with200000.out, '2030-01-01T00:00:00Z\t9\n2030-01-01T00:00:10Z\t6\n');
+  const onTerminal = await shell(url, { isTTY: true })('forecast', '--step', '10', ...more);
+  t.match(
+    onTerminal.out,
+    /\n15 messages.*; 10 of them are of the jobs that are not there\n.*\nk \(added\) +10\n$/s,
   );
   t.same(
-    requests.map(({ method, path, body }) => [method, path, body && JSON.parse(body)]),
+    requests.slice(0, 2).map(({ method, path, body }) => [method, path, body && JSON.parse(body)]),
     [
       ['GET', '/forecast?step=10', ''],
       [

@@ -159,7 +159,8 @@ t.test('runs by hand and backfills', async (t) => {
 });
 
 t.test('a forecast with jobs that are not stored', async (t) => {
-  const forecast = { from: 'a', to: 'b', step: 60, sampled: 1, total: 1, steps: [1], routes: [] };
+  const added = { sampled: 1, total: 1, steps: [1], routes: [] };
+  const forecast = { from: 'a', to: 'b', step: 60, ...added, added };
   const { url, requests } = await stubServer(t, json(200, forecast));
   const schedules = [{ routing_key: 'k', count: 200_000, interval: 300, first_run: new Date(0) }];
   t.same(await new DalgaClient({ url }).forecastWith(schedules, { step: 60 }), forecast);

@@ -87,7 +87,7 @@ const OPERATIONS: Readonly<Record<string, Expected>> = {
   'POST /forecast': {
     call: (dalga) => dalga.forecastWith([]),
     body: json('ForecastWithParameters'),
-    answers: { 200: json('Forecast') },
+    answers: { 200: json('ForecastWith') },
   },
   'POST /jobs/{routing_key}/{job}/run': {
     call: (dalga) => dalga.run(name),

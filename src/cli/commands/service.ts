@@ -3,6 +3,7 @@ import type {
   Forecast,
   ForecastParameters,
   ForecastSchedule,
+  ForecastWith,
   Status,
 } from '../../client/client.ts';
 import { type Command, EXIT, type Options, UsageError } from '../command.ts';
@@ -36,13 +37,29 @@ export const forecast: Command = {
   ],
   async run({ client, values, output }) {
     const range = named(values, RANGE) as ForecastParameters;
-    const told =
-      values.add === undefined
-        ? await client.forecast(onlyRange(range, values))
-        : await client.forecastWith([addedOf(values)], range);
-    return { json: told, text: () => drawn(told, output) };
+    if (values.add === undefined) {
+      const told = await client.forecast(onlyRange(range, values));
+      return { json: told, text: () => drawn(told, output) };
+    }
+    const told = await client.forecastWith([addedOf(values)], range);
+    const { added } = told;
+    const note = `${added.total} of them are of the jobs that are not there`;
+    return { json: told, text: () => drawn(together(told, added), output, note) };
   },
 };
+
+/** What is stored and what would be added. */
+function together(stored: Forecast, added: ForecastWith['added']): Forecast {
+  return {
+    ...stored,
+    total: stored.total + added.total,
+    steps: stored.steps.map((count, index) => count + (added.steps[index] ?? 0)),
+    routes: [
+      ...stored.routes,
+      ...added.routes.map((route) => ({ ...route, routing_key: `${route.routing_key} (added)` })),
+    ],
+  };
+}
 
 function onlyRange(range: ForecastParameters, values: Readonly<Record<string, unknown>>): ForecastParameters {
   const other = Object.keys({ ...ADDED, ...SCHEDULE }).find((name) => values[name] !== undefined);
@@ -60,7 +77,11 @@ function addedOf(values: Readonly<Record<string, unknown>>): ForecastSchedule {
   return schedule as ForecastSchedule;
 }
 
-function drawn({ from, step, steps, total, sampled, routes }: Forecast, output: Output): string {
+function drawn(
+  { from, step, steps, total, sampled, routes }: Forecast,
+  output: Output,
+  note?: string,
+): string {
   const start = Date.parse(from);
   const bars = steps.map((count, index): [string, number] => [
     new Date(start + index * step * 1000).toISOString().slice(0, 19).replace('T', ' '),
@@ -77,7 +98,7 @@ function drawn({ from, step, steps, total, sampled, routes }: Forecast, output: 
   return [
     barChart(bars, output),
     '',
-    `${total} messages${about}; at most ${most} in ${step} s`,
+    `${total} messages${about}; at most ${most} in ${step} s${note === undefined ? '' : `; ${note}`}`,
     ...(byRoute.length === 0 ? [] : ['', table(['ROUTING KEY', 'MESSAGES'], byRoute, output)]),
   ].join('\n');
 }

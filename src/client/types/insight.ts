@@ -51,7 +51,7 @@ export type ForecastParameters = {
 /** Jobs that are not stored, for a forecast of what they would add. */
 export type ForecastSchedule = PutParameters & {
   readonly routing_key: JobName['routingKey'];
-  /** How many jobs. */
+  /** How many jobs; 1 by default. */
   readonly count?: number;
 };
 
@@ -68,6 +68,11 @@ export type Forecast = {
   readonly steps: readonly number[];
   /** The busiest routing keys; the others together under null. */
   readonly routes: readonly { readonly routing_key: string | null; readonly steps: readonly number[] }[];
+};
+
+/** The forecast of what is stored, and beside it what jobs would add that are not. */
+export type ForecastWith = Forecast & {
+  readonly added: Pick<Forecast, 'sampled' | 'total' | 'steps' | 'routes'>;
 };
 
 export type Status = {

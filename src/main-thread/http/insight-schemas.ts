@@ -17,8 +17,8 @@ const howMany = {
   description: 'How many runs are told',
 };
 
-function json(schema: object) {
-  return { 'application/json': { schema: whole(schema) } };
+function json<const T extends object>(schema: T) {
+  return { 'application/json': { schema: whole(schema) as T } };
 }
 
 /** Answers are told whole: all members of their objects are always there. */
