@@ -183,7 +183,7 @@ t.test('runs by hand, backfills, events and forecasts of what is not there', asy
     const added = await dalga.forecastWith([{ routing_key: 'new', count: 1000, interval: 60 }], {
       step: 600,
     });
-    t.match(added, { added: { total: 60_000, routes: [{ routing_key: 'new' }] } });
+    t.match(added, { added: { sampled: 1, total: Number, routes: [{ routing_key: 'new' }] } });
   }
   t.same(faults, []);
 });
