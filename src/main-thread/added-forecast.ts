@@ -1,20 +1,14 @@
-import type { JobRequest } from '../job/change-row.ts';
-import { type Expected, expectRuns } from '../job/expected-runs.ts';
+import { type AddedJobs, costOfTime, type Expected, expectRuns } from '../job/expected-runs.ts';
 import type { Forecast, ForecastRange } from '../protocol/forecast.ts';
 
 /** Looks at schedules for so long at a time, ms: then requests have their turn. */
 const SLICE = 3;
 /** Times that are looked at one by one, of all schedules together. */
 const MOST_TIMES = 10_000;
-const LEAST_TIMES = 100;
-
-/** Jobs that are not stored: so many with one schedule. */
-export type AddedJobs = {
-  readonly routingKey: string;
-  readonly count: number;
-  /** One that `checkExpected` took. */
-  readonly request: JobRequest;
-};
+const LEAST_TIMES = 5;
+/** Phases of all schedules together, and of one, where they are not told by arithmetic. */
+const MOST_PHASES = 200;
+const PHASES = 50;
 
 export type AddedForecastOptions = {
   /** Unix ms: all are stored now. */
@@ -33,25 +27,28 @@ export async function forecastAdded(
 ): Promise<Forecast> {
   const total = new Float64Array(Math.ceil((range.to - range.from) / range.step));
   const byKey = new Map<string, Float64Array>();
-  const most = Math.max(LEAST_TIMES, Math.floor(MOST_TIMES / added.length));
+  const times = MOST_TIMES / added.length;
+  const phases = Math.max(1, Math.min(PHASES, Math.floor(MOST_PHASES / added.length)));
   let sampled = 1;
   let until = monotonic() + SLICE;
   const givingWay = async (work: Generator<void, Expected>): Promise<Expected> => {
     for (;;) {
       const { done, value } = work.next();
+      if (monotonic() >= until) {
+        await pause();
+        until = monotonic() + SLICE;
+      }
       if (done) return value;
-      if (monotonic() < until) continue;
-      await pause();
-      until = monotonic() + SLICE;
     }
   };
-  for (const { routingKey, count, request } of added) {
-    const expected = await givingWay(expectRuns(request, count, now, range, most));
+  for (const jobs of added) {
+    const effort = { times: Math.max(LEAST_TIMES, Math.floor(times / costOfTime(jobs))), phases };
+    const expected = await givingWay(expectRuns(jobs, now, range, effort));
     sampled = Math.min(sampled, expected.sampled);
-    const known = byKey.get(routingKey);
-    if (known === undefined) byKey.set(routingKey, expected.steps);
-    else for (const [index, runs] of expected.steps.entries()) known[index]! += runs;
-    for (const [index, runs] of expected.steps.entries()) total[index]! += runs;
+    const known = byKey.get(jobs.routingKey);
+    if (known === undefined) byKey.set(jobs.routingKey, expected.steps);
+    else add(known, expected.steps);
+    add(total, expected.steps);
   }
   const routes = [...byKey].map(([routingKey, steps]) => ({ routingKey, steps: inWholes(steps) }));
   return { sampled, steps: inWholes(total), routes };
@@ -68,4 +65,8 @@ function inWholes(steps: Float64Array): Float64Array {
     told += whole;
     return whole;
   });
+}
+
+function add(into: Float64Array, steps: Float64Array): void {
+  for (let index = 0; index < into.length; index++) into[index]! += steps[index]!;
 }

@@ -1,13 +1,14 @@
 import type { Clock } from '../clock.ts';
 import { DalgaError } from '../errors.ts';
 import { createRow, type JobRequest } from '../job/change-row.ts';
+import type { AddedJobs } from '../job/expected-runs.ts';
 import type { JobKey, JobRow } from '../job/job.ts';
 import { firstAtOrAfter } from '../job/next-run.ts';
 import { END_OF_TIME } from '../job/times.ts';
 import type { Forecast, ForecastRange } from '../protocol/forecast.ts';
 import type { JobHistory } from '../protocol/history.ts';
 import type { LatenessSummary } from '../protocol/lateness.ts';
-import { type AddedJobs, forecastAdded } from './added-forecast.ts';
+import { forecastAdded } from './added-forecast.ts';
 import type { JobService, JobView } from './job-service.ts';
 import type { MetricsData } from './metric-definitions.ts';
 import type { Owner } from './owner.ts';
@@ -50,8 +51,8 @@ export type Insight = {
   history(key: JobKey): Promise<ExplainedJob | null>;
   /** @throws DalgaError not_owner, not_ready */
   forecast(range: ForecastRange): Promise<Forecast>;
-  /** What jobs would add that are not stored. */
-  forecastAdded(range: ForecastRange, added: readonly AddedJobs[]): Promise<Forecast>;
+  /** What jobs would add that are not stored. @param now Unix ms: when they were planned */
+  forecastAdded(range: ForecastRange, now: number, added: readonly AddedJobs[]): Promise<Forecast>;
   status(): Promise<Status>;
 };
 
@@ -87,8 +88,7 @@ export function createInsight(options: InsightOptions): Insight {
     async forecast(range) {
       return (await owner().ask({ about: 'forecast', range }, FORECAST_TIMEOUT)).forecast;
     },
-    forecastAdded(range, added) {
-      const now = Math.floor(clock.now());
+    forecastAdded(range, now, added) {
       const pause = () => new Promise<void>((resolve) => setImmediate(resolve));
       return forecastAdded(added, range, { now, monotonic: () => clock.monotonic(), pause });
     },

@@ -1,5 +1,6 @@
 import t from 'tap';
 import { createRow, type JobRequest } from '../../src/job/change-row.ts';
+import { planAdded } from '../../src/job/expected-runs.ts';
 import { hashJobKey } from '../../src/job/job.ts';
 import { forecastAdded } from '../../src/main-thread/added-forecast.ts';
 import type { ForecastRange } from '../../src/protocol/forecast.ts';
@@ -25,7 +26,7 @@ async function stored(request: JobRequest, count: number, range: ForecastRange):
 }
 
 async function added(request: JobRequest, count: number, range: ForecastRange): Promise<number[]> {
-  return [...(await forecastAdded([{ routingKey: 'k', count, request }], range, quiet)).steps];
+  return [...(await forecastAdded([planAdded('k', count, request, NOW)], range, quiet)).steps];
 }
 
 const range = (step: number, steps: number, from = NOW) => ({ from, to: from + steps * step, step });
@@ -95,7 +96,8 @@ t.test('200,000 at 5 minutes: a herd, and none', async (t) => {
 });
 
 t.test('each routing key by itself, and a sample says so', async (t) => {
-  const jobs = (routingKey: string, count: number, request: JobRequest) => ({ routingKey, count, request });
+  const jobs = (routingKey: string, count: number, request: JobRequest) =>
+    planAdded(routingKey, count, request, NOW);
   const asked = range(MINUTE, 10);
   const { routes, steps, sampled } = await forecastAdded(
     [
@@ -128,9 +130,9 @@ t.test('the most that may be asked is bounded, and gives way', async (t) => {
     },
   };
   const request = { cron: '* * * * * *', jitter: 1000 };
-  const schedules = Array.from({ length: 100 }, (_, index) => ({
-    ...{ routingKey: `key ${index}`, count: 100_000_000, request },
-  }));
+  const schedules = Array.from({ length: 100 }, (_, index) =>
+    planAdded(`key ${index}`, 100_000_000, request, NOW),
+  );
   const { steps } = await forecastAdded(schedules, range(86_400_000, 365), options);
   t.ok(pauses >= 25, `${pauses}`);
   t.ok(Math.abs(steps[300]! / (100 * 100_000_000 * 86_400) - 1) < 0.02, `${steps[300]}`);

@@ -1,10 +1,10 @@
 import type { Clock } from '../../clock.ts';
 import { DalgaError } from '../../errors.ts';
-import { checkExpected } from '../../job/expected-runs.ts';
+import type { JobRequest } from '../../job/change-row.ts';
+import { type AddedJobs, planAdded } from '../../job/expected-runs.ts';
 import { ROUTING_KEY_LIMIT } from '../../job/job.ts';
 import { nearest } from '../../nearest.ts';
 import type { ForecastRange } from '../../protocol/forecast.ts';
-import type { AddedJobs } from '../added-forecast.ts';
 import { type Body, parseObject } from './body.ts';
 import { checkMember } from './bulk-job.ts';
 import { integer, invalid, time } from './parameter-types.ts';
@@ -14,6 +14,8 @@ import { shorten } from './request-target.ts';
 
 export const SCHEDULES_LIMIT = 100;
 export const ADDED_LIMIT = 100_000_000;
+/** What max_runs may be in all, where the end is found run by run. */
+const RUNS_LIMIT = 20_000;
 /** Steps of a forecast. */
 export const STEPS_LIMIT = 1000;
 /** s: of a forecast that says nothing else, an hour by minutes. */
@@ -40,10 +42,19 @@ export function rangeOf(
 }
 
 /** What POST /forecast asks: the range, and the jobs that are not stored. */
-export type ForecastRequest = { readonly range: ForecastRange; readonly added: readonly AddedJobs[] };
+export type ForecastRequest = {
+  readonly range: ForecastRange;
+  /** Unix ms: when the jobs are taken to be stored. */
+  readonly now: number;
+  readonly added: readonly AddedJobs[];
+};
 
 /** @throws DalgaError that names the member, such as `schedules[2].interval`, and the rule */
-export function readForecastRequest(query: string, body: Body | undefined, clock: Clock): ForecastRequest {
+export async function readForecastRequest(
+  query: string,
+  body: Body | undefined,
+  clock: Clock,
+): Promise<ForecastRequest> {
   if (query !== '') {
     throw new DalgaError('unknown_parameter', 'POST /forecast takes its parameters in a JSON body alone');
   }
@@ -57,33 +68,46 @@ export function readForecastRequest(query: string, body: Body | undefined, clock
     range[name as keyof typeof rangeTypes] = rangeTypes[name as keyof typeof rangeTypes].json(name, value);
   }
   const now = Math.floor(clock.now());
-  return { range: rangeOf(range, now), added: readSchedules(members.schedules, now) };
+  return { range: rangeOf(range, now), now, added: await readSchedules(members.schedules, now) };
 }
 
-function readSchedules(value: unknown, now: number): AddedJobs[] {
+async function readSchedules(value: unknown, now: number): Promise<AddedJobs[]> {
   if (value === undefined) throw invalid('schedules', 'is required');
   if (!Array.isArray(value) || value.length === 0 || value.length > SCHEDULES_LIMIT) {
     throw invalid('schedules', `must be a list of 1 to ${SCHEDULES_LIMIT} objects`);
   }
-  return value.map((member: unknown, index) => {
+  const added: AddedJobs[] = [];
+  let counted = 0;
+  for (const [index, member] of value.entries()) {
     try {
-      return readSchedule(member, now);
+      const { routingKey, count: jobs, request } = readSchedule(member);
+      // Its end is found by going through its runs.
+      if (request.cron !== undefined || request.exclude != null) counted += request.maxRuns ?? 0;
+      if (counted > RUNS_LIMIT) {
+        throw invalid('max_runs', `is too high: at most ${RUNS_LIMIT} in all, of cron and of exclude`);
+      }
+      added.push(planAdded(routingKey, jobs, request, now));
     } catch (error) {
       throw error instanceof DalgaError ? within(`schedules[${index}]`, error) : error;
     }
-  });
+    // Each may take a while: other requests have their turn.
+    await new Promise<void>((resolve) => setImmediate(resolve));
+  }
+  return added;
 }
 
-function readSchedule(member: unknown, now: number): AddedJobs {
+function readSchedule(member: unknown): { routingKey: string; count: number; request: JobRequest } {
   if (typeof member !== 'object' || member === null || Array.isArray(member)) {
     throw new DalgaError('invalid_parameter', 'must be an object');
   }
   const { routing_key, count: asked, ...parameters } = member as Record<string, unknown>;
   const routingKey = checkMember('routing_key', routing_key, ROUTING_KEY_LIMIT);
   const jobs = asked === undefined ? 1 : count.json('count', asked);
-  const request = readParameterObject('beside routing_key and count a schedule', parameters);
-  checkExpected(request, now);
-  return { routingKey, count: jobs, request };
+  return {
+    routingKey,
+    count: jobs,
+    request: readParameterObject('beside routing_key and count a schedule', parameters),
+  };
 }
 
 /** The refusal of a member of the object at `path`. */

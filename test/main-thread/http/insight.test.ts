@@ -125,6 +125,10 @@ t.test('POST /forecast refuses what it cannot tell, and stores nothing', async (
     [{ schedules: [{ ...good, location: 'Mars/Base' }] }, 'schedules[0].location'],
     [{ schedules: [{ ...good, last_run: '2001-01-01T00:00:00Z' }] }, 'schedules[0].last_run'],
     [{ schedules: [{ ...good, shift: 5 }] }, 'schedules[0].shift'],
+    [
+      { schedules: new Array(3).fill({ routing_key: 'k', cron: '* * * * *', max_runs: 10_000 }) },
+      'schedules[2].max_runs',
+    ],
     [{ schedules: [{ ...good, job: 'j' }] }, 'schedules[0].job', 'unknown_parameter'],
     [{ schedules: [{ ...good, intervall: 5 }] }, 'schedules[0].intervall', 'unknown_parameter'],
   ];

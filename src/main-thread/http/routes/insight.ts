@@ -70,11 +70,11 @@ export function addInsightRoutes(app: FastifyInstance, insight: Insight, clock: 
 
   app.post('/forecast', { schema: addedForecastSchema }, async (request, reply) => {
     const { query } = splitTarget(request.raw.url!);
-    const { range, added } = readForecastRequest(query, request.body as Body | undefined, clock);
+    const { range, now, added } = await readForecastRequest(query, request.body as Body | undefined, clock);
     const stored = await insight.forecast(range);
     const text = JSON.stringify({
       ...formatForecast(range, stored),
-      added: formatSteps(await insight.forecastAdded(range, added)),
+      added: formatSteps(await insight.forecastAdded(range, now, added)),
     });
     return sendJson(reply, 200, text);
   });
