@@ -312,7 +312,9 @@ function withMisfire(stored: Schedule, request: Pick<ScheduleRequest, 'misfire' 
 }
 
 function isEqual(stored: Schedule, request: ScheduleRequest, stamp: number): boolean {
-  if (request.immediate === true) return false;
+  const { notBefore = stamp } = request;
+  if (request.immediate === true || (notBefore > stamp && notBefore !== stored.rules?.notBefore))
+    return false;
   if (stored.kind !== kindOf(request)) return false;
   if (stored.kind === 'one_off' && stored.firstRun <= stamp) return false;
   if (stored.kind === 'cron' && stored.cron !== request.cron) return false;

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import t from 'tap';
 import { DalgaError } from '../../../src/errors.ts';
-import { changeRow, createRow } from '../../../src/job/change-row.ts';
+import { changeRow, createRow, replaceRow } from '../../../src/job/change-row.ts';
 import type { JobRow } from '../../../src/job/job.ts';
 import { formatBulkJob, readBulkJob } from '../../../src/main-thread/http/bulk-job.ts';
 import { type Ask, BODY_LIMIT, NOW, type Served, serve } from './harness.ts';
@@ -251,6 +251,12 @@ t.test('what keeps a job back goes with its export', async (t) => {
   const imported = createRow(named, request, NOW + 2000, 7);
   t.same(imported.schedule, kept.schedule);
   t.equal(createRow(named, request, NOW + 5_000_000_000, 7).schedule.rules, undefined, 'until it is past');
+  t.same(
+    replaceRow(row, named.hash, request, NOW + 2000).schedule,
+    kept.schedule,
+    'over one that is not kept',
+  );
+  t.equal(replaceRow(kept, named.hash, request, NOW + 2000), kept, 'the same again writes nothing');
   const served = await serve(t);
   t.match(await load(served, formatBulkJob(kept, NOW + 1000)), [{ complete: true, stored: 1 }]);
   t.match(await load(served, '{"routing_key":"mail","job":"42","interval":1,"shift":1}'), [
