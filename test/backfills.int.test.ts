@@ -153,7 +153,7 @@ t.test('a backfill has the runs of its span, and no others, at its rate', async 
   await refused(`once/backfill?from=2020-01-01T00:00:00Z&to=${FIRST_RUN}`, undefined, /one-off/);
   await refused(`plain/backfill?from=${FIRST_RUN}&until=${FIRST_RUN}`, 'until', /not known/);
   await refused(`nobody/backfill?from=2020-01-01T00:00:00Z&to=${FIRST_RUN}`, undefined, /no such job/, 404);
-  await put('often', { interval: 1 });
+  await put('often', { interval: 1, enabled: false });
   await refused(`often/backfill?from=${FIRST_RUN}&to=${timeOf(48)}`, 'to', /at most 100000/);
   await ask('DELETE', `/jobs/${queue}/often`);
   t.same(await open(), []);

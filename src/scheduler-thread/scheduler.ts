@@ -31,8 +31,7 @@ import { OpenSpans } from './open-spans.ts';
 import { ProgressReport } from './progress-report.ts';
 import { describeReturned, type ReturnedMessage } from './return-log.ts';
 import { noteRefusal, type RouteState } from './routes.ts';
-import { buildSpanBatch, type SpanMessage } from './span-batch.ts';
-import { SpanRunner } from './span-runner.ts';
+import { SpanDispatch } from './span-dispatch.ts';
 
 /** Batches begun in one go: then the port, the answers and the timers have their turn. */
 const BATCHES_IN_ONE_GO = 4;
@@ -41,8 +40,6 @@ const BATCHES_IN_ONE_GO = 4;
  * batch costs several times what a message does; a lone due job still leaves at once.
  */
 const GATHER = 3;
-/** Runs by hand and backfills may have this share of the batches that the publishers take at a time. */
-const SPANS_SHARE = 1 / 2;
 /** Messages a second of all backfills together, where nothing else is set. */
 const DEFAULT_RATE = 100;
 /** While the table loads what is due is looked for this often, ms. */
@@ -99,9 +96,7 @@ export class Scheduler {
   readonly #occurrences: Occurrences;
   readonly #intake: Intake;
   readonly #out = new BatchesOut(-1);
-  readonly #spans: OpenSpans;
-  readonly #runner: SpanRunner;
-  readonly #spansOut = new BatchesOut<SpanMessage | null>(null);
+  readonly #spans: SpanDispatch;
   readonly #connected = new Connections();
   /** By exchange: the threads that cannot publish to it. */
   readonly #unusable = new Map<string, Set<number>>();
@@ -112,7 +107,6 @@ export class Scheduler {
   #trustedUntil: number;
   #batchNumber = 0;
   #answersOpen = 0;
-  #spanAnswersOpen = 0;
   /** Monotonic ms. */
   #gatherUntil = Number.NEGATIVE_INFINITY;
   #acknowledged = 0;
@@ -148,14 +142,17 @@ export class Scheduler {
       isUsable: (exchange) => this.#isUsable(exchange),
       pacing,
     });
-    this.#spans = new OpenSpans(this.#occurrences.arena, options.spans ?? []);
-    this.#runner = new SpanRunner({
-      spans: this.#spans,
+    this.#spans = new SpanDispatch({
+      ...options,
+      spans: new OpenSpans(this.#occurrences.arena, options.spans ?? []),
       occurrences: this.#occurrences,
+      mayDispatch: () => this.#mayDispatch(),
+      terms: () => this.#terms(),
+      publish: (batch, out) => this.#publish(batch, out),
+      wake: () => this.wake(),
       rate: options.backfillRate ?? DEFAULT_RATE,
       limit: limits.batch,
       isUsable: (exchange) => this.#isUsable(exchange),
-      random: options.random,
     });
     this.#report = new ProgressReport(this.#occurrences, options.clock, limits.exceptions, {
       catchUp,
@@ -168,8 +165,10 @@ export class Scheduler {
   apply(number: number, changes: readonly Change[]): void {
     for (const change of changes) {
       if (change.op === 'open' || change.op === 'end') this.#spans.apply(change);
-      else this.#intake.apply(change);
-      if (change.op === 'remove') this.#spans.jobRemoved(change.id);
+      else {
+        this.#intake.apply(change);
+        this.#spans.jobChanged(change);
+      }
     }
     this.#acknowledged = number;
     this.wake();
@@ -210,8 +209,7 @@ export class Scheduler {
   wake(): void {
     this.#options.timers.clear(this.#timer);
     if (this.#stopping) return;
-    // Somebody waits for these.
-    this.#dispatchSpans({ backfills: false });
+    this.#spans.dispatchRuns();
     for (let count = 0; this.#mayDispatch() && this.#gathering() <= 0; count++) {
       if (count === BATCHES_IN_ONE_GO) {
         this.#wakeIn(0);
@@ -221,8 +219,7 @@ export class Scheduler {
       if (taken.length === 0) break;
       void this.#dispatch(taken);
     }
-    if (this.#occurrences.queue.firstTime > this.#options.clock.now())
-      this.#dispatchSpans({ backfills: true });
+    if (this.#occurrences.queue.firstTime > this.#options.clock.now()) this.#spans.dispatchAll();
     const gathering = this.#gathering();
     // What waits for its route is looked at too, and may be due for a try already.
     const mayWait = gathering > 0 && this.#occurrences.waitingRoutes.size > 0;
@@ -251,7 +248,7 @@ export class Scheduler {
   /** A publisher thread has ended: what it had and did not tell the end of may or may not have arrived. */
   loseThread(threadId: number): void {
     this.#disconnected(threadId);
-    for (const out of [this.#out, this.#spansOut]) {
+    for (const out of [this.#out, this.#spans.out]) {
       for (const { number, size } of out.of(threadId)) this.#lose(number, size);
     }
     this.wake();
@@ -340,7 +337,7 @@ export class Scheduler {
 
   /** What a stop waits for. */
   get #inFlight(): number {
-    return this.#occurrences.flights.sent + this.#runner.inFlight;
+    return this.#occurrences.flights.sent + this.#spans.inFlight;
   }
 
   #mayDispatch(): boolean {
@@ -392,30 +389,6 @@ export class Scheduler {
   /** A thread that has not met the fault may still be able to publish. */
   #isUsable(exchange: string): boolean {
     return (this.#unusable.get(exchange)?.size ?? 0) < this.#connected.size;
-  }
-
-  #dispatchSpans({ backfills }: { readonly backfills: boolean }): void {
-    const { clock, batchesAtOnce } = this.#options;
-    const most = Math.max(1, batchesAtOnce * SPANS_SHARE);
-    let any = false;
-    while (this.#mayDispatch() && this.#spanAnswersOpen < most) {
-      const taken = this.#runner.take(clock.now(), clock.monotonic(), backfills);
-      if (taken.length === 0) break;
-      any = true;
-      void this.#dispatchSpanBatch(taken);
-    }
-    if (any && backfills) this.#runner.pause(clock.monotonic());
-  }
-
-  async #dispatchSpanBatch(taken: readonly SpanMessage[]): Promise<void> {
-    const terms = this.#terms();
-    const { number } = terms;
-    const batch = buildSpanBatch(taken, this.#occurrences.arena, terms);
-    this.#spansOut.add(number, taken);
-    this.#spanAnswersOpen++;
-    await this.#publish(batch, this.#spansOut);
-    this.#spanAnswersOpen--;
-    this.wake();
   }
 
   #terms(): BatchTerms {
@@ -472,8 +445,12 @@ export class Scheduler {
 
   #settle(number: number, position: number, outcome: OutcomeCode): void {
     const flight = this.#out.take(number, position);
-    if (flight === -1) this.#settleSpan(number, position, outcome);
-    else {
+    if (flight === -1) {
+      const message = this.#spans.out.take(number, position);
+      if (message === null) return;
+      this.#noteRefusal(message.route, outcome);
+      this.#spans.settle(message, outcome);
+    } else {
       const { clock } = this.#options;
       const { flights, arena } = this.#occurrences;
       if (outcome === Outcome.returned) this.#options.onReturned(describeReturned(flight, flights, arena));
@@ -481,15 +458,6 @@ export class Scheduler {
       this.#occurrences.settle(flight, outcome, clock.now(), clock.monotonic());
     }
     if (this.#onSettled !== null && this.#inFlight === 0) this.#onSettled();
-  }
-
-  #settleSpan(number: number, position: number, outcome: OutcomeCode): void {
-    const message = this.#spansOut.take(number, position);
-    if (message === null) return;
-    const { clock } = this.#options;
-    if (outcome === Outcome.returned) this.#options.onReturned(this.#runner.describeReturned(message));
-    this.#noteRefusal(message.route, outcome);
-    this.#runner.settle(message, outcome, clock.now(), clock.monotonic());
   }
 
   #noteRefusal(index: number, outcome: OutcomeCode): void {
@@ -510,7 +478,7 @@ export class Scheduler {
     const paced = this.#mayDispatch()
       ? this.#due.untilPaced(clock.now(), monotonic)
       : Number.POSITIVE_INFINITY;
-    return Math.min(delay, this.#due.untilRetry(monotonic), this.#runner.untilNext(monotonic), paced);
+    return Math.min(delay, this.#due.untilRetry(monotonic), this.#spans.untilNext(monotonic), paced);
   }
 
   #wakeIn(delay: number): void {
@@ -532,7 +500,7 @@ export class Scheduler {
       catchUpsWaiting: this.#occurrences.pacedCount,
       connections: this.#connected.size,
       reconnects: this.#connected.reconnects,
-      spans: this.#runner.counters(),
+      spans: this.#spans.counters(),
       lateness: this.#lateness.read(),
     };
   }

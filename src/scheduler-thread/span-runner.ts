@@ -39,7 +39,8 @@ export class SpanRunner {
   /** Monotonic ms. */
   #creditAt = Number.NEGATIVE_INFINITY;
   #notBefore = Number.NEGATIVE_INFINITY;
-  #lookedAt = Number.NEGATIVE_INFINITY;
+  /** Monotonic ms. */
+  readonly #lookedAt = { runs: Number.NEGATIVE_INFINITY, all: Number.NEGATIVE_INFINITY };
   #idle = false;
   #inFlight = 0;
   readonly #counts = { runs: 0, backfilled: 0, returned: 0 };
@@ -67,8 +68,7 @@ export class SpanRunner {
     const { spans, occurrences, limit } = this.#options;
     const taken: SpanMessage[] = [];
     if (spans.size === 0 || (!backfills && spans.runs === 0)) return taken;
-    if (spans.size > MANY && !spans.takeNew() && monotonic < this.#lookedAt + PAUSE) return taken;
-    this.#lookedAt = monotonic;
+    if (!this.#mayLook(backfills ? 'all' : 'runs', monotonic)) return taken;
     const paced = backfills && monotonic >= this.#notBefore;
     if (paced) this.#refill(monotonic);
     let exchange: string | null = null;
@@ -133,6 +133,14 @@ export class SpanRunner {
     const slot = arena.find(jobId);
     const job = slot === -1 ? null : { id: jobId, name: () => arena.name(slot) };
     return { exchange, routingKey, time, span, job };
+  }
+
+  #mayLook(at: 'runs' | 'all', monotonic: number): boolean {
+    const { spans } = this.#options;
+    const isNew = at === 'runs' && spans.takeNew();
+    if (spans.size > MANY && !isNew && monotonic < this.#lookedAt[at] + PAUSE) return false;
+    this.#lookedAt[at] = monotonic;
+    return true;
   }
 
   #next(open: OpenSpan, exchange: string | null, now: number, monotonic: number): SpanMessage | null {

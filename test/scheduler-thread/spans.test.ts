@@ -154,6 +154,31 @@ t.test('a route that never confirms has its own waiting, and no other', async (t
   t.ok(sent.filter(({ id }) => id === 1).length <= 1100, 'what was sent before it was seen to be silent');
 });
 
+t.test('many that cannot go keep neither a new run nor a backfill from going', async (t) => {
+  const { scheduler, time, sent } = setUp({ answer: Outcome.confirmed, backfillRate: 1000 });
+  const stuck = { ...row(1, 'stuck'), message: { exchange: 'gone' } };
+  const job = row(2);
+  for (const one of [stuck, job]) scheduler.load(one);
+  scheduler.finishLoad();
+  scheduler.hear({ type: 'exchange.changed', threadId: 1, exchange: 'gone', usable: false, reason: null });
+  scheduler.apply(
+    1,
+    Array.from({ length: 300 }, (_, index) => open(planRun(stuck, NOW, 1000 + index))),
+  );
+  await time.advance(500);
+  t.same(sent, []);
+  scheduler.apply(2, [open(backfill(job, 200, 5))]);
+  await time.advance(1);
+  scheduler.apply(3, [open(planRun(job, NOW, 6))]);
+  await time.advance(0);
+  t.ok(
+    sent.some(({ span }) => span === 6),
+    'the run at once',
+  );
+  await time.advance(1000);
+  t.equal(sent.length, 201);
+});
+
 t.test('it ends with its job, or when it is asked to, and a stop waits for what is in flight', async (t) => {
   const { scheduler, time, sent, held } = setUp({ answer: 'hold', backfillRate: 1000 });
   const jobs = [row(1), row(2), row(3)] as const;
