@@ -14,6 +14,7 @@ export type HistoryEntry = {
   readonly event:
     | 'published'
     | 'returned'
+    | 'rerouted'
     | 'nacked'
     | 'lost'
     | 'unsent'
@@ -21,6 +22,8 @@ export type HistoryEntry = {
     | 'superseded'
     | 'skipped'
     | 'cancelled';
+  /** Beside the schedule: by hand, or of a backfill. */
+  readonly kind: 'scheduled' | 'run' | 'backfill';
   readonly scheduled_at: string;
   /** When it was handed to a publisher; null when it never was. */
   readonly sent_at: string | null;
@@ -85,6 +88,8 @@ export type Status = {
   readonly due: number;
   readonly in_flight: number;
   readonly held_back: number;
+  /** Jobs whose catch-up runs wait for DALGA_CATCHUP_RATE. */
+  readonly catch_ups_waiting: number;
   /** Of the messages of the last minutes. */
   readonly lateness: {
     readonly minutes: number;

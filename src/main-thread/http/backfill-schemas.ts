@@ -100,7 +100,7 @@ export const endBackfillSchema = {
   description: 'After the answer only what a publisher already had can arrive.',
   params: idParams,
   response: {
-    204: { description: 'Ended' },
+    204: { type: 'null', description: 'Ended' },
     ...problems(OF_WRITE.filter((code) => code !== 'invalid_parameter')),
   },
 };
