@@ -22,7 +22,8 @@ class CalendarPattern implements LocalPattern {
 
   previous(local: number): number {
     if (local < this.#start) return Number.NEGATIVE_INFINITY;
-    return this.#at(this.#index(Math.min(local, END) + 1) - 1);
+    // Times are whole ms, and a clock is not.
+    return this.#at(this.#index(Math.floor(Math.min(local, END)) + 1) - 1);
   }
 
   count(from: number, until: number, limit: number): number {

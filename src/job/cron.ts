@@ -114,7 +114,8 @@ export class CronPattern implements LocalPattern {
 
   /** Counts by whole days, so that it takes a step for each day of the pattern, and as many as fill `limit`. */
   count(from: number, until: number, limit: number): number {
-    const last = Math.floor((until - 1) / DAY);
+    // Times are whole ms, and a clock is not.
+    const last = Math.floor((Math.ceil(until) - 1) / DAY);
     let day = this.#days.next(Math.floor(from / DAY));
     let count = 0;
     while (day <= last && count < limit) {

@@ -98,6 +98,34 @@ check('counting agrees with stepping', (schedule, time, id) => {
   assert(timetable.count(time, time - 1000, 10) === 0, () => 'backwards');
 });
 
+check(
+  'a clock has fractions of a ms',
+  (schedule, time, id) => {
+    const timetable = timetableOf(schedule, id);
+    const all = step(timetable, time, 5);
+    for (const [index, at] of all.entries()) {
+      const next = all[index + 1];
+      for (const part of [0.001, 0.5, 0.999]) {
+        assert(timetable.firstAtOrAfter(at - part) === at, () => [all, index, part, 'first']);
+        assert(timetable.lastAtOrBefore(at + part) === at, () => [all, index, part, 'last']);
+        const before = timetable.lastAtOrBefore(at - part);
+        assert(before === (all[index - 1] ?? before) && before < at, () => [
+          all,
+          index,
+          part,
+          before,
+          'before',
+        ]);
+        if (next !== undefined)
+          assert(timetable.firstAtOrAfter(at + part) === next, () => [all, index, part, 'next']);
+        const [open, closed] = [timetable.count(time, at - part, 100), timetable.count(time, at + part, 100)];
+        assert(open === index && closed === index + 1, () => [all, index, part, open, closed, 'counted']);
+      }
+    }
+  },
+  600,
+);
+
 check('bounds hold, and what is moved stays in its place', (schedule, time, id) => {
   const { jitter = 0, notBefore = 0, lastRun = Infinity, endsAt = Infinity, ...own } = schedule.rules ?? {};
   const moved = timetableOf(schedule, id);
