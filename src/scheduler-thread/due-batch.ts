@@ -135,16 +135,22 @@ export class DueBatch {
           occurrences.park(flight);
           continue;
         }
+        if (!this.#maySend(flights.route.get(flight), monotonic)) {
+          // Its route has gone bad meanwhile: it takes no place from others.
+          occurrences.hold(flight);
+          continue;
+        }
+        rate.use();
       } else {
         if (missed.firstTime > now) return;
         flight = occurrences.takeTurn(missed.firstSlot, now, 'missed');
         if (flight === -1) continue;
-      }
-      // One that cannot go takes its place too: its route's jobs are not to be taken all at once.
-      rate.use();
-      if (!this.#maySend(flights.route.get(flight), monotonic)) {
-        occurrences.holdBack(flight, now);
-        continue;
+        // One that cannot go takes its place too: a route's jobs are not all to be taken at once.
+        rate.use();
+        if (!this.#maySend(flights.route.get(flight), monotonic)) {
+          occurrences.holdBack(flight, now);
+          continue;
+        }
       }
       occurrences.markSent(flight, now, monotonic);
       taken.push(flight);

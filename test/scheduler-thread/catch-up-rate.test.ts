@@ -279,3 +279,24 @@ t.test('after a step back of the clock what was missed waits for its time again'
     hourly(20).map(({ id }) => id),
   );
 });
+
+t.test('what a bad route refuses over and over takes no place from others', async (t) => {
+  const keyed = (row: JobRow, key: string) => ({ ...row, routingKey: new TextEncoder().encode(key) });
+  const bad = hourly(60).map((row) => keyed(row, 'bad'));
+  const good = hourly(20, 101).map((row) => keyed(row, 'good'));
+  const stage = afterOutage([...bad, ...good], {
+    answer: 'hold',
+    watermark: NOW,
+    exceptions: [...bad, ...good].map(({ id, schedule: { firstRun } }) => [id, firstRun + HOUR, 1]),
+  });
+  const arrived = new Set<number>();
+  for (let passed = 0; passed < 12_000; passed += 10) {
+    await stage.time.advance(10);
+    for (const { batch, answer } of stage.held.splice(0)) {
+      const keys = Array.from(batch.routeOf, (route) => batch.routes[route]!.routingKey);
+      for (const [place, key] of keys.entries()) if (key === 'good') arrived.add(batch.ids[place]!);
+      await answer(keys.map((key) => (key === 'good' ? Outcome.confirmed : Outcome.nacked)));
+    }
+  }
+  t.equal(arrived.size, 20, 'in the time that all take where none is bad');
+});
