@@ -56,6 +56,21 @@ export class EventNotes {
     this.#note(type, slot, route, { ...run, count: behind, rerouted });
   }
 
+  /** The same of a message of a run by hand or a backfill. Unix ms. */
+  publishedBeside(
+    slot: number,
+    route: RouteState,
+    run: { readonly span: number; readonly scheduledAt: number; readonly sentAt: number },
+    { outcome, at }: { readonly outcome: OutcomeCode; readonly at: number },
+  ): void {
+    const { arena, tag } = this.#options;
+    const { span, scheduledAt, sentAt } = run;
+    this.#note(outcome === Outcome.confirmed ? 'published' : 'returned', slot, route, {
+      ...{ at, scheduledAt, sentAt, count: 0, rerouted: outcome === Outcome.rerouted },
+      messageId: messageId(tag, arena.id.get(slot), scheduledAt, span),
+    });
+  }
+
   /** Nothing runs for so many times of a job, of which the first is told. Unix ms. */
   skipped(slot: number, scheduledAt: number, count: number, at: number): void {
     const { arena } = this.#options;

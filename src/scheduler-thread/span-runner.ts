@@ -115,6 +115,9 @@ export class SpanRunner {
       noteConfirmed(route, monotonic);
       this.#counts[kind === 'run' ? 'runs' : 'backfilled']++;
       if (outcome !== Outcome.confirmed) this.#counts.returned++;
+      const slot = occurrences.arena.find(jobId);
+      const run = { span: open.span.id, scheduledAt: time, sentAt };
+      if (slot !== -1) occurrences.events?.publishedBeside(slot, route, run, { outcome, at: now });
       open.publish(time);
       spans.moved(open);
     } else {

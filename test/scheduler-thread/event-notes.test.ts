@@ -1,4 +1,5 @@
 import t from 'tap';
+import { planBackfill, planRun } from '../../src/job/span.ts';
 import type { EventInterest, RunEventType } from '../../src/protocol/events.ts';
 import { Outcome } from '../../src/protocol/scheduler-publisher.ts';
 import { intervalRow, oneOffRow } from '../helpers/rows.ts';
@@ -113,4 +114,26 @@ t.test('only what is wanted is told, at a bounded rate, and the others are count
   const second = scheduler.takeEvents()!;
   t.equal(second.events.length, 100);
   t.same(second.leftOut.map(({ routingKey }) => routingKey).sort(), ['a', null]);
+});
+
+t.test('messages of runs by hand and backfills are told too, by their own ids', async (t) => {
+  const { scheduler, time, behaviour } = setUp();
+  const job = intervalRow(7, MINUTE, NOW - 10 * MINUTE);
+  scheduler.load({ ...job, enabled: false });
+  scheduler.finishLoad();
+  scheduler.tellOf(all('published', 'returned'));
+  scheduler.apply(1, [{ op: 'open', span: planRun(job, NOW, 9) }]);
+  await time.advance(0);
+  t.match(scheduler.takeEvents(), {
+    events: [
+      { type: 'published', id: 7, scheduledAt: NOW, sentAt: NOW, messageId: `k3x9.7.${NOW.toString(36)}.9` },
+    ],
+  });
+  behaviour.answer = Outcome.rerouted;
+  const past = { from: NOW - 5 * MINUTE, to: NOW - 4 * MINUTE };
+  scheduler.apply(2, [{ op: 'open', span: planBackfill(job, past, NOW, 10) }]);
+  await time.advance(100);
+  t.match(scheduler.takeEvents(), {
+    events: [{ type: 'returned', id: 7, scheduledAt: NOW - 5 * MINUTE, rerouted: true, count: 0 }],
+  });
 });
