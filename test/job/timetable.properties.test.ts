@@ -18,7 +18,7 @@ function step(timetable: Timetable, time: number, count: number): number[] {
 function check(
   name: string,
   property: (schedule: Schedule, time: number, id: number) => void,
-  numRuns = 1500,
+  numRuns = 900,
 ): void {
   t.test(name, async (t) => {
     const cases = fc.property(schedules, times, fc.integer({ min: 1, max: 2 ** 48 }), property);
@@ -123,7 +123,7 @@ check(
       }
     }
   },
-  600,
+  400,
 );
 
 check('bounds hold, and what is moved stays in its place', (schedule, time, id) => {
