@@ -71,7 +71,8 @@ export class CatchUp {
   note(firstQueued: number, now: number, { earliestClock, highestTime }: Turns): boolean {
     this.#isBehind = firstQueued <= now - BEHIND;
     if (firstQueued > now) {
-      this.#begin(Math.max(Math.floor(now) + 1, this.#armedFrom));
+      // Until then, which is after a step back of the clock, some wait for later times than others: what is told goes on.
+      if (now + 1 >= this.#armedFrom) this.#begin(Math.floor(now) + 1);
       return true;
     }
     if (this.#origin === null || firstQueued <= (this.#untils.at(-1) ?? this.#origin)) return false;

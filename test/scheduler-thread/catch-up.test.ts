@@ -99,3 +99,15 @@ t.test('of many steps each still says nothing that is not so', async (t) => {
     if (through > exact || through < exact - 32) t.fail(`${first}: ${through}, and it is ${exact}`);
   }
 });
+
+t.test('after a step back another begins only where all jobs wait for their times alike', async (t) => {
+  const durable = { origin: 1, untils: [10_842], throughs: [12_108] };
+  const catchUp = new CatchUp(durable, 10_842);
+  // A job that was planned after 1 waits for its first time from the watermark on, others for theirs from 12108 on.
+  t.equal(catchUp.note(11_622, 7778, NO_TURNS), true);
+  t.equal(catchUp.note(12_126, 21_253, from(21_253)), true);
+  t.same(catchUp.read(ANY), { origin: 1, untils: [10_842, 12_126], throughs: [12_108, 21_254] });
+  t.equal(catchUp.note(21_300, 21_260, from(21_253)), true);
+  t.equal(catchUp.note(21_400, 29_000, from(28_000)), true);
+  t.same(catchUp.read(ANY), { origin: 21_261, untils: [21_400], throughs: [28_001] });
+});
