@@ -63,6 +63,11 @@ export class StartupError extends Error {
   }
 }
 
+/** What refuses a parameter. @param rule goes on after the parameter's name */
+export function invalidParameter(parameter: string, rule: string): DalgaError {
+  return new DalgaError('invalid_parameter', `${parameter} ${rule}`, { parameter });
+}
+
 /** An error as it crosses a thread boundary. */
 export type PlainError = {
   readonly name: string;

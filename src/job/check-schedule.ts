@@ -1,4 +1,4 @@
-import { DalgaError } from '../errors.ts';
+import { type DalgaError, invalidParameter } from '../errors.ts';
 import { exclusionOf } from './exclusion.ts';
 import type { Rules, Schedule } from './job.ts';
 import { formatTime } from './rfc3339.ts';
@@ -28,7 +28,8 @@ export function checkSchedule(schedule: Schedule): void {
   // This reads the cron expression too, whose refusal names it.
   const first = timetableOf({ ...schedule, rules: others }, 0).firstAtOrAfter(Number.NEGATIVE_INFINITY);
   if (first === Number.POSITIVE_INFINITY) throw noOccurrence(schedule, rules);
-  if (first > lastRun) throw invalid('last_run', `lies before the first occurrence, ${formatTime(first)}`);
+  if (first > lastRun)
+    throw invalidParameter('last_run', `lies before the first occurrence, ${formatTime(first)}`);
   if (maxRuns !== undefined && isStepped(schedule) && maxRuns > STEPS_LIMIT) throw tooManyRuns();
 }
 
@@ -39,22 +40,23 @@ export function isStepped({ kind, rules }: Schedule): boolean {
 
 export function tooManyRuns(): DalgaError {
   const rule = `must be at most ${STEPS_LIMIT} for a cron expression, a calendar interval, or with exclude`;
-  return invalid('max_runs', rule);
+  return invalidParameter('max_runs', rule);
 }
 
 /** What is wrong whatever stands beside it. */
 function checkParts({ location, gap, overlap, exclude, jitter, maxRuns }: Rules): void {
   if (location !== undefined) zoneOf(location);
-  if (gap !== undefined && gap !== 'skip' && gap !== 'run') throw invalid('gap', 'must be skip or run');
+  if (gap !== undefined && gap !== 'skip' && gap !== 'run')
+    throw invalidParameter('gap', 'must be skip or run');
   if (overlap !== undefined && overlap !== 'first' && overlap !== 'both') {
-    throw invalid('overlap', 'must be first or both');
+    throw invalidParameter('overlap', 'must be first or both');
   }
   if (exclude !== undefined) exclusionOf(exclude);
   if (jitter !== undefined && !isWhole(jitter, 0, JITTER_LIMIT)) {
-    throw invalid('jitter', `must be at most ${JITTER_LIMIT / 1000} s (a day)`);
+    throw invalidParameter('jitter', `must be at most ${JITTER_LIMIT / 1000} s (a day)`);
   }
   if (maxRuns !== undefined && !isWhole(maxRuns, 1, RUNS_LIMIT)) {
-    throw invalid('max_runs', `must be a whole number from 1 to ${RUNS_LIMIT}`);
+    throw invalidParameter('max_runs', `must be a whole number from 1 to ${RUNS_LIMIT}`);
   }
 }
 
@@ -66,18 +68,18 @@ function checkMeaning(
   const local = kind === 'cron' || kind === 'calendar';
   const where = 'means nothing without a cron expression or an interval of days, weeks, months or years';
   if (location !== undefined && !local && !hasEntries(exclude))
-    throw invalid('location', `${where}, or exclude`);
-  if (gap !== undefined && !local) throw invalid('gap', where);
-  if (overlap !== undefined && !local) throw invalid('overlap', where);
+    throw invalidParameter('location', `${where}, or exclude`);
+  if (gap !== undefined && !local) throw invalidParameter('gap', where);
+  if (overlap !== undefined && !local) throw invalidParameter('overlap', where);
   if (kind !== 'one_off') return;
-  if (lastRun !== undefined) throw invalid('last_run', 'means nothing for a one_off job');
-  if (maxRuns !== undefined) throw invalid('max_runs', 'means nothing for a one_off job');
+  if (lastRun !== undefined) throw invalidParameter('last_run', 'means nothing for a one_off job');
+  if (maxRuns !== undefined) throw invalidParameter('max_runs', 'means nothing for a one_off job');
 }
 
 function noOccurrence({ kind, firstRun }: Schedule, { exclude }: Rules): DalgaError {
-  if (hasEntries(exclude)) return invalid('exclude', 'leaves no occurrence in a hundred years');
+  if (hasEntries(exclude)) return invalidParameter('exclude', 'leaves no occurrence in a hundred years');
   const parameter = kind === 'cron' ? 'cron' : 'first_run';
-  return invalid(parameter, `leaves no occurrence from ${formatTime(firstRun)} on`);
+  return invalidParameter(parameter, `leaves no occurrence from ${formatTime(firstRun)} on`);
 }
 
 function hasEntries(exclude: readonly string[] | undefined): boolean {
@@ -86,8 +88,4 @@ function hasEntries(exclude: readonly string[] | undefined): boolean {
 
 function isWhole(value: number, least: number, most: number): boolean {
   return Number.isInteger(value) && value >= least && value <= most;
-}
-
-function invalid(parameter: string, rule: string): DalgaError {
-  return new DalgaError('invalid_parameter', `${parameter} ${rule}`, { parameter });
 }

@@ -1,4 +1,4 @@
-import { DalgaError } from '../errors.ts';
+import { type DalgaError, invalidParameter } from '../errors.ts';
 import { type DaySet, daysOf, type FieldSet, fieldOf } from './cron-fields.ts';
 import type { ClockChanges, LocalPattern } from './local-times.ts';
 import { SharedCache } from './shared-cache.ts';
@@ -87,7 +87,7 @@ export class CronPattern implements LocalPattern {
     this.#hours = read(parameter, 2, hour, (field) => fieldOf('hour', field));
     this.#days = readDays(parameter, date);
     if (this.#days.next(0) === Number.POSITIVE_INFINITY) {
-      throw invalid(parameter, `never fires: no year has a day ${JSON.stringify(date.join(' '))}`);
+      throw invalidParameter(parameter, `never fires: no year has a day ${JSON.stringify(date.join(' '))}`);
     }
     this.changes = hour.startsWith('*') ? { gap: 'skip', overlap: 'both' } : { gap: 'run', overlap: 'first' };
   }
@@ -188,16 +188,20 @@ export function cronOf(text: string): CronPattern {
 
 function fieldsOf(text: string, parameter: string): string[] {
   // First of all: the pattern for the spaces takes time that grows with the square of their number.
-  if (text.length > CRON_LIMIT) throw invalid(parameter, `must have at most ${CRON_LIMIT} characters`);
+  if (text.length > CRON_LIMIT)
+    throw invalidParameter(parameter, `must have at most ${CRON_LIMIT} characters`);
   const trimmed = text.replace(/^[ \t]+|[ \t]+$/g, '');
   const fields = (NICKNAMES.get(trimmed.toLowerCase()) ?? trimmed).split(/[ \t]+/);
   if (trimmed.startsWith('@') && fields.length === 1) {
-    throw invalid(parameter, `must be a cron expression or one of ${[...NICKNAMES.keys()].join(', ')}`);
+    throw invalidParameter(
+      parameter,
+      `must be a cron expression or one of ${[...NICKNAMES.keys()].join(', ')}`,
+    );
   }
   if (fields.length !== 5 && fields.length !== 6) {
     const rule =
       'must have five fields (minute, hour, day of month, month, day of week), or six with the second before them';
-    throw invalid(parameter, `${rule}, and has ${fields.length}`);
+    throw invalidParameter(parameter, `${rule}, and has ${fields.length}`);
   }
   return fields;
 }
@@ -226,9 +230,5 @@ function readDays(parameter: string, date: readonly string[]): DaySet {
 function wrong(parameter: string, index: number, field: string): DalgaError {
   const { name, rule } = FIELDS[index]!;
   const right = `${rule}, *, and lists, ranges and steps of them`;
-  return invalid(parameter, `has a wrong ${name}: ${JSON.stringify(field)}; right are ${right}`);
-}
-
-function invalid(parameter: string, rule: string): DalgaError {
-  return new DalgaError('invalid_parameter', `${parameter} ${rule}`, { parameter });
+  return invalidParameter(parameter, `has a wrong ${name}: ${JSON.stringify(field)}; right are ${right}`);
 }

@@ -3,9 +3,6 @@ import type { Schedule } from './job.ts';
 import { END_OF_TIME, HORIZON, type Timetable } from './times.ts';
 import { timetableOf } from './timetable.ts';
 
-/** RabbitMQ's limit for the expiration of a message, ms. */
-const EXPIRATION_LIMIT = 4_294_967_295;
-
 /**
  * The time of the last occurrence that `rules.maxRuns` leaves, counted from `since` on, Unix ms: what
  * `rules.endsAt` is to be. An end by last_run that comes before it is that end.
@@ -34,13 +31,4 @@ function stepped(times: Timetable, first: number, maxRuns: number): number | nul
   let time = first;
   for (let runs = 1; runs < maxRuns && time <= first + HORIZON; runs++) time = times.firstAtOrAfter(time + 1);
   return time <= first + HORIZON && time < END_OF_TIME ? time : null;
-}
-
-/**
- * How long a message of the occurrence at `time` is worth delivering, ms: until the next occurrence, at most RabbitMQ's
- * limit; null when there is none. For cron expressions and calendar intervals: of others it is the interval.
- */
-export function expirationOf(times: Timetable, time: number): number | null {
-  const next = times.firstAtOrAfter(time + 1);
-  return next === Number.POSITIVE_INFINITY ? null : Math.min(next - time, EXPIRATION_LIMIT);
 }

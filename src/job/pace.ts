@@ -1,4 +1,4 @@
-import { DalgaError } from '../errors.ts';
+import { invalidParameter } from '../errors.ts';
 import type { Schedule } from './job.ts';
 import { END_OF_TIME } from './times.ts';
 
@@ -20,11 +20,11 @@ export type Pace = {
  */
 export function moved(schedule: Schedule, { notBefore, shift }: Pace, stamp: number): Schedule {
   if (shift !== undefined && schedule.kind === 'cron') {
-    throw invalid('shift', 'is not for jobs with a cron expression, which have no phase');
+    throw invalidParameter('shift', 'is not for jobs with a cron expression, which have no phase');
   }
   const firstRun = schedule.firstRun + (shift ?? 0);
   if (shift !== undefined && (firstRun < 0 || firstRun >= END_OF_TIME)) {
-    throw invalid('shift', 'must leave the first run in the years 1970 to 9999');
+    throw invalidParameter('shift', 'must leave the first run in the years 1970 to 9999');
   }
   const shifted = { ...schedule, firstRun };
   // A time that is past runs with the stamp as its scheduled time.
@@ -35,12 +35,8 @@ export function moved(schedule: Schedule, { notBefore, shift }: Pace, stamp: num
   if (shifted.kind === 'interval') {
     const ahead = Math.ceil((notBefore - firstRun) / shifted.intervalMs);
     const first = firstRun + (shifted.anchored ? Math.max(0, ahead) : ahead) * shifted.intervalMs;
-    if (first >= END_OF_TIME) throw invalid('not_before', 'leaves no run until the year 9999');
+    if (first >= END_OF_TIME) throw invalidParameter('not_before', 'leaves no run until the year 9999');
     return { ...shifted, firstRun: first };
   }
   return notBefore > stamp ? { ...shifted, rules: { ...shifted.rules, notBefore } } : shifted;
-}
-
-function invalid(parameter: string, rule: string): DalgaError {
-  return new DalgaError('invalid_parameter', `${parameter} ${rule}`, { parameter });
 }

@@ -1,4 +1,4 @@
-import { DalgaError } from '../errors.ts';
+import { type DalgaError, invalidParameter } from '../errors.ts';
 import { checkSchedule } from './check-schedule.ts';
 import { endOf } from './end-of-schedule.ts';
 import type { Rules, Schedule } from './job.ts';
@@ -66,13 +66,13 @@ export function checkDefinition(request: ScheduleRequest): void {
   if (request.shift !== undefined) throw ofStored('shift');
   if (request.oneOff === true) {
     if (request.interval === undefined && request.firstRun === undefined && request.immediate !== true) {
-      throw invalid(
+      throw invalidParameter(
         'first_run',
         'is required for a one_off job, or an interval as its delay, or immediate=true',
       );
     }
   } else if (request.interval === undefined && request.cron === undefined) {
-    throw invalid(
+    throw invalidParameter(
       'interval',
       `is required: 1 to ${INTERVAL_LIMIT} seconds, or an ISO 8601 duration; or cron in its place`,
     );
@@ -82,29 +82,32 @@ export function checkDefinition(request: ScheduleRequest): void {
 /** Refuses combinations that have no meaning in PUT or POST. */
 export function checkCombination(request: ScheduleRequest): void {
   if (request.immediate === true && request.firstRun !== undefined) {
-    throw invalid('first_run', 'and immediate=true exclude each other');
+    throw invalidParameter('first_run', 'and immediate=true exclude each other');
   }
   for (const name of ['notBefore', 'shift'] as const) {
     if (request.immediate !== true || request[name] === undefined) continue;
-    throw invalid(name === 'shift' ? name : 'not_before', 'and immediate=true exclude each other');
+    throw invalidParameter(name === 'shift' ? name : 'not_before', 'and immediate=true exclude each other');
   }
   const both = request.interval !== undefined && request.firstRun !== undefined;
   if (request.oneOff === true && both && request.anchored === undefined) {
-    throw invalid('first_run', 'and interval exclude each other for a one_off job: both say when it runs');
+    throw invalidParameter(
+      'first_run',
+      'and interval exclude each other for a one_off job: both say when it runs',
+    );
   }
   if (request.cron !== undefined) {
-    if (request.interval !== undefined) throw invalid('cron', 'and interval exclude each other');
-    if (request.oneOff === true) throw invalid('cron', 'and one_off=true exclude each other');
-    if (request.immediate === true) throw invalid('cron', 'and immediate=true exclude each other');
+    if (request.interval !== undefined) throw invalidParameter('cron', 'and interval exclude each other');
+    if (request.oneOff === true) throw invalidParameter('cron', 'and one_off=true exclude each other');
+    if (request.immediate === true) throw invalidParameter('cron', 'and immediate=true exclude each other');
   }
   if (request.phase !== undefined) {
     if (request.interval === undefined || request.interval.ms === null || request.oneOff === true) {
-      throw invalid('phase', 'is for jobs with an interval of a fixed length');
+      throw invalidParameter('phase', 'is for jobs with an interval of a fixed length');
     }
     if (request.firstRun !== undefined && request.anchored === undefined) {
-      throw invalid('phase', 'and first_run exclude each other: both say at which phase it runs');
+      throw invalidParameter('phase', 'and first_run exclude each other: both say at which phase it runs');
     }
-    if (request.immediate === true) throw invalid('phase', 'and immediate=true exclude each other');
+    if (request.immediate === true) throw invalidParameter('phase', 'and immediate=true exclude each other');
   }
 }
 
@@ -144,7 +147,7 @@ export function planPost(
   if (!plansAnew(request)) return withMisfire(stored, request);
   const rules = withRunsLeft(rulesAfter(stored.rules, request), stored, request, since, stamp, identity);
   if (request.notBefore !== undefined && request.notBefore > (rules?.lastRun ?? Number.POSITIVE_INFINITY)) {
-    throw invalid('not_before', 'leaves no run up to last_run');
+    throw invalidParameter('not_before', 'leaves no run up to last_run');
   }
   if (!namesTimes(request)) {
     const kept = { ...request, notBefore: request.notBefore ?? stored.rules?.notBefore };
@@ -177,7 +180,7 @@ function mergeTiming(stored: Schedule, request: ScheduleRequest): Pick<ScheduleR
   const timed = request.firstRun !== undefined || request.immediate === true;
   if (oneOff && timed) return {};
   const interval = storedInterval(stored);
-  if (interval === undefined) throw invalid('interval', 'is required: the stored job has none');
+  if (interval === undefined) throw invalidParameter('interval', 'is required: the stored job has none');
   return { interval };
 }
 
@@ -208,7 +211,7 @@ function plan(
     const time = Math.max(start, stamp);
     return { kind: 'one_off', ...delay, firstRun: time, ...given };
   }
-  if (interval === undefined) throw invalid('interval', 'is required');
+  if (interval === undefined) throw invalidParameter('interval', 'is required');
   const { ms, text } = interval;
   return ms === null
     ? { kind: 'calendar', intervalMs: null, intervalText: text!, firstRun: start, ...given }
@@ -255,7 +258,7 @@ function checkHasRuns(schedule: Schedule, since: number, id: number): void {
   const { runsLeft: _left, endsAt: _end, ...rules } = schedule.rules ?? {};
   if (timetableOf({ ...schedule, rules }, id).firstAtOrAfter(since) !== Number.POSITIVE_INFINITY) return;
   const others = rules.notBefore === undefined ? 'exclude' : 'not_before';
-  throw invalid(rules.lastRun === undefined ? others : 'last_run', 'leaves no run from now on');
+  throw invalidParameter(rules.lastRun === undefined ? others : 'last_run', 'leaves no run from now on');
 }
 
 /** The rules that a request leaves: null takes one away. What follows from them is not among them. */
@@ -288,7 +291,7 @@ function withRunsLeft(
 /** How many of its runs a job with max_runs has left at `stamp`. @throws DalgaError when it has none */
 export function countRunsLeft(stored: Schedule, since: number, stamp: number, id: number): number {
   const left = runsLeftAt(stored, since, stamp, id);
-  if (left <= 0) throw invalid('max_runs', 'is used up: give the job a new one');
+  if (left <= 0) throw invalidParameter('max_runs', 'is used up: give the job a new one');
   return left;
 }
 
@@ -361,9 +364,5 @@ function storedInterval(schedule: Schedule): Interval | undefined {
 }
 
 function ofStored(parameter: string): DalgaError {
-  return invalid(parameter, 'is taken by POST and PATCH, of a job that is stored');
-}
-
-function invalid(parameter: string, rule: string): DalgaError {
-  return new DalgaError('invalid_parameter', `${parameter} ${rule}`, { parameter });
+  return invalidParameter(parameter, 'is taken by POST and PATCH, of a job that is stored');
 }

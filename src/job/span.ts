@@ -1,4 +1,4 @@
-import { DalgaError } from '../errors.ts';
+import { DalgaError, invalidParameter } from '../errors.ts';
 import type { JobRow } from './job.ts';
 import { formatExact } from './rfc3339.ts';
 import { timetableOf } from './timetable.ts';
@@ -56,19 +56,15 @@ export function planBackfill(
       'a one-off job has no schedule to go back in: run it with POST /jobs/{routing_key}/{job}/run',
     );
   }
-  if (to > stamp) throw refused('to', 'must not be in the future');
+  if (to > stamp) throw invalidParameter('to', 'must not be in the future');
   const timetable = timetableOf(schedule, jobId);
   const position = timetable.firstAtOrAfter(from);
   if (position >= to) {
     const begins = position === Number.POSITIVE_INFINITY ? '' : `: the next is at ${formatExact(position)}`;
-    throw refused('from', `and to have no run of the schedule between them${begins}`);
+    throw invalidParameter('from', `and to have no run of the schedule between them${begins}`);
   }
   if (timetable.count(from, to, OCCURRENCES_LIMIT + 1) > OCCURRENCES_LIMIT) {
-    throw refused('to', `must be earlier: a backfill has at most ${OCCURRENCES_LIMIT} runs`);
+    throw invalidParameter('to', `must be earlier: a backfill has at most ${OCCURRENCES_LIMIT} runs`);
   }
   return { id, jobId, kind: 'backfill', from, to, position, ahead: [], published: 0, created: stamp };
-}
-
-function refused(parameter: 'from' | 'to', rule: string): DalgaError {
-  return new DalgaError('invalid_parameter', `${parameter} ${rule}`, { parameter });
 }

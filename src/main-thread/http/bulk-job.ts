@@ -1,4 +1,4 @@
-import { DalgaError } from '../../errors.ts';
+import { DalgaError, invalidParameter } from '../../errors.ts';
 import type { JobRequest } from '../../job/change-row.ts';
 import { JOB_LIMIT, type JobKey, type JobRow, ROUTING_KEY_LIMIT } from '../../job/job.ts';
 import { runsLeftAt } from '../../job/plan.ts';
@@ -23,9 +23,9 @@ export function readBulkJob(bytes: Buffer): BulkJob {
   };
   const request = readParameterObject('beside routing_key, job and anchored a line', parameters);
   if (anchored === undefined || anchored === true) return { key, request };
-  if (anchored !== false) throw invalid('anchored', 'must be true or false');
+  if (anchored !== false) throw invalidParameter('anchored', 'must be true or false');
   if (request.firstRun === undefined)
-    throw invalid('anchored', 'says of first_run who chose it, and goes with it');
+    throw invalidParameter('anchored', 'says of first_run who chose it, and goes with it');
   return { key, request: { ...request, anchored } };
 }
 
@@ -70,13 +70,9 @@ function runsLeftOf({ id, since, enabled, schedule }: JobRow, now: number): numb
 
 /** A name as a JSON member. @throws DalgaError */
 export function checkMember(parameter: 'routing_key' | 'job', value: unknown, limit: number): string {
-  if (value === undefined) throw invalid(parameter, 'is required');
-  if (typeof value !== 'string') throw invalid(parameter, 'must be a string');
+  if (value === undefined) throw invalidParameter(parameter, 'is required');
+  if (typeof value !== 'string') throw invalidParameter(parameter, 'must be a string');
   // A half of a surrogate pair has no UTF-8.
-  if (/\p{Surrogate}/u.test(value)) throw invalid(parameter, 'is not well-formed Unicode');
+  if (/\p{Surrogate}/u.test(value)) throw invalidParameter(parameter, 'is not well-formed Unicode');
   return checkName(value, parameter, limit);
-}
-
-function invalid(parameter: string, rule: string): DalgaError {
-  return new DalgaError('invalid_parameter', `${parameter} ${rule}`, { parameter });
 }

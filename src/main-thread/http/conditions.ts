@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import { DalgaError } from '../../errors.ts';
+import { invalidParameter } from '../../errors.ts';
 import type { IfMatch } from '../../job/entity-tag.ts';
 
 export type Conditions = {
@@ -24,7 +24,7 @@ export function readConditions(
   headers: IncomingHttpHeaders,
 ): Conditions {
   if (headers['if-unmodified-since'] !== undefined) {
-    throw invalid(
+    throw invalidParameter(
       'If-Unmodified-Since',
       'cannot be judged, since jobs have no times of change: nothing was done',
     );
@@ -32,9 +32,9 @@ export function readConditions(
   const ifMatch = readIfMatch(headers['if-match']);
   const noneMatch = headers['if-none-match'];
   if (noneMatch === undefined || method === 'GET') return { onlyCreate: false, ifMatch };
-  if (method !== 'PUT') throw invalid('If-None-Match', 'is taken by PUT alone');
+  if (method !== 'PUT') throw invalidParameter('If-None-Match', 'is taken by PUT alone');
   if (noneMatch.trim() !== '*') {
-    throw invalid('If-None-Match', 'must be *: PUT then creates, and never replaces');
+    throw invalidParameter('If-None-Match', 'must be *: PUT then creates, and never replaces');
   }
   return { onlyCreate: true, ifMatch };
 }
@@ -43,10 +43,7 @@ export function readConditions(
 function readIfMatch(value: string | undefined): IfMatch {
   if (value === undefined) return null;
   if (value.trim() === '*') return '*';
-  if (!TAGS.test(value)) throw invalid('If-Match', 'must be * or entity tags as ETag has them, in quotes');
+  if (!TAGS.test(value))
+    throw invalidParameter('If-Match', 'must be * or entity tags as ETag has them, in quotes');
   return value.split(',').map((tag) => tag.trim());
-}
-
-function invalid(header: string, rule: string): DalgaError {
-  return new DalgaError('invalid_parameter', `${header} ${rule}`, { parameter: header });
 }

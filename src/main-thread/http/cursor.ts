@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import { JOB_START, type Position } from '../../database/list-statements.ts';
+import { invalidParameter } from '../../errors.ts';
 import { ROUTING_KEY_LIMIT } from '../../job/job.ts';
-import { invalid } from './parameter-types.ts';
 
 /*
  * A place in the list of jobs as a client has it: opaque, and checked, so that one which was cut or made up is told.
@@ -28,7 +28,7 @@ export function formatCursor({ routingKey, jobStart, id }: Position): string {
 
 /** @throws DalgaError invalid_parameter */
 export function parseCursor(name: string, text: string): Position {
-  const fault = () => invalid(name, 'is not one that a page of GET /jobs gave as next');
+  const fault = () => invalidParameter(name, 'is not one that a page of GET /jobs gave as next');
   if (!/^[A-Za-z0-9_-]{19,700}$/.test(text)) throw fault();
   const bytes = Buffer.from(text, 'base64url');
   if (bytes[0] !== FORMAT || bytes.length < NAMES) throw fault();

@@ -1,14 +1,15 @@
+import { invalidParameter } from '../../errors.ts';
 import { JOB_LIMIT, ROUTING_KEY_LIMIT } from '../../job/job.ts';
 import type { JobFilter } from '../../job/job-filter.ts';
 import { checkName } from './job-key.ts';
-import { boolean, choice, invalid, type ParameterType, string } from './parameter-types.ts';
+import { boolean, choice, type ParameterType, string } from './parameter-types.ts';
 import { TAG, TAG_LIMIT } from './parameters.ts';
 import type { QueryValues } from './query.ts';
 
 const name: ParameterType<string> = {
   text: (_name, text) => checkName(text, 'routing_key', ROUTING_KEY_LIMIT),
   json: () => {
-    throw invalid('routing_key', 'stands in the query string');
+    throw invalidParameter('routing_key', 'stands in the query string');
   },
 };
 
@@ -26,7 +27,7 @@ export const filterTypes = {
 export function filterOf(values: QueryValues<typeof filterTypes>): JobFilter {
   const { routing_key, routing_key_prefix, job_prefix, tag, kind, enabled } = values;
   if (routing_key !== undefined && routing_key_prefix !== undefined) {
-    throw invalid('routing_key_prefix', 'and routing_key exclude each other');
+    throw invalidParameter('routing_key_prefix', 'and routing_key exclude each other');
   }
   return {
     routingKey: routing_key,

@@ -1,5 +1,5 @@
 import type { Clock } from '../../clock.ts';
-import { DalgaError } from '../../errors.ts';
+import { DalgaError, invalidParameter } from '../../errors.ts';
 import type { JobRequest } from '../../job/change-row.ts';
 import { type AddedJobs, planAdded } from '../../job/expected-runs.ts';
 import { ROUTING_KEY_LIMIT } from '../../job/job.ts';
@@ -7,7 +7,7 @@ import { nearest } from '../../nearest.ts';
 import type { ForecastRange } from '../../protocol/forecast.ts';
 import { type Body, parseObject } from './body.ts';
 import { checkMember } from './bulk-job.ts';
-import { integer, invalid, time } from './parameter-types.ts';
+import { integer, time } from './parameter-types.ts';
 import { readParameterObject } from './parameters.ts';
 import { unsupportedMediaType } from './problem.ts';
 import { shorten } from './request-target.ts';
@@ -35,9 +35,9 @@ export function rangeOf(
   const from = asked ?? Math.floor(now);
   const step = seconds * 1000;
   const to = end ?? from + DEFAULT_STEPS * step;
-  if (to <= from) throw invalid('to', 'must be after from');
+  if (to <= from) throw invalidParameter('to', 'must be after from');
   if (to - from > STEPS_LIMIT * step)
-    throw invalid('step', `must be longer: there are at most ${STEPS_LIMIT} steps`);
+    throw invalidParameter('step', `must be longer: there are at most ${STEPS_LIMIT} steps`);
   return { from, to, step };
 }
 
@@ -58,7 +58,7 @@ export async function readForecastRequest(
   if (query !== '') {
     throw new DalgaError('unknown_parameter', 'POST /forecast takes its parameters in a JSON body alone');
   }
-  if (body === undefined) throw invalid('schedules', 'is required, in a JSON body');
+  if (body === undefined) throw invalidParameter('schedules', 'is required, in a JSON body');
   if (body.kind !== 'json') throw unsupportedMediaType('POST /forecast takes a JSON body');
   const members = parseObject(body.bytes, 'the body') as Record<string, unknown>;
   const range: { -readonly [Name in keyof RangeValues]: number } = {};
@@ -72,9 +72,9 @@ export async function readForecastRequest(
 }
 
 async function readSchedules(value: unknown, now: number): Promise<AddedJobs[]> {
-  if (value === undefined) throw invalid('schedules', 'is required');
+  if (value === undefined) throw invalidParameter('schedules', 'is required');
   if (!Array.isArray(value) || value.length === 0 || value.length > SCHEDULES_LIMIT) {
-    throw invalid('schedules', `must be a list of 1 to ${SCHEDULES_LIMIT} objects`);
+    throw invalidParameter('schedules', `must be a list of 1 to ${SCHEDULES_LIMIT} objects`);
   }
   const added: AddedJobs[] = [];
   let counted = 0;
@@ -84,7 +84,10 @@ async function readSchedules(value: unknown, now: number): Promise<AddedJobs[]> 
       // Its end is found by going through its runs.
       if (request.cron !== undefined || request.exclude != null) counted += request.maxRuns ?? 0;
       if (counted > RUNS_LIMIT) {
-        throw invalid('max_runs', `is too high: at most ${RUNS_LIMIT} in all, of cron and of exclude`);
+        throw invalidParameter(
+          'max_runs',
+          `is too high: at most ${RUNS_LIMIT} in all, of cron and of exclude`,
+        );
       }
       added.push(planAdded(routingKey, jobs, request, now));
     } catch (error) {

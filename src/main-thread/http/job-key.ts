@@ -1,4 +1,4 @@
-import { DalgaError } from '../../errors.ts';
+import { invalidParameter } from '../../errors.ts';
 import { JOB_LIMIT, type JobKey, ROUTING_KEY_LIMIT } from '../../job/job.ts';
 import { decodePercent } from './request-target.ts';
 
@@ -17,26 +17,22 @@ export function readJobKey(path: string): JobKey {
 }
 
 function readSegment(segment: string, parameter: 'routing_key' | 'job', limit: number): string {
-  if (segment.includes('#')) throw invalid(parameter, 'contains a #, which must be written as %23');
+  if (segment.includes('#')) throw invalidParameter(parameter, 'contains a #, which must be written as %23');
   return checkName(decodePercent(segment, parameter), parameter, limit);
 }
 
 /** A name that can be a job's. @param limit bytes. @throws DalgaError */
 export function checkName(text: string, parameter: 'routing_key' | 'job', limit: number): string {
   const rule = `it must have 1 to ${limit} bytes of UTF-8`;
-  if (text === '') throw invalid(parameter, `is empty: ${rule}`);
+  if (text === '') throw invalidParameter(parameter, `is empty: ${rule}`);
   // Clients and proxies take these for steps in the tree of paths, so such a job could not be reached reliably.
   if (text === '.' || text === '..') {
-    throw invalid(
+    throw invalidParameter(
       parameter,
       `must not be "${text}", however it is encoded: in a URL that is a step in the path, which clients and proxies take out`,
     );
   }
   const length = Buffer.byteLength(text);
-  if (length > limit) throw invalid(parameter, `has ${length} bytes: ${rule}`);
+  if (length > limit) throw invalidParameter(parameter, `has ${length} bytes: ${rule}`);
   return text;
-}
-
-function invalid(parameter: string, fault: string): DalgaError {
-  return new DalgaError('invalid_parameter', `${parameter} ${fault}`, { parameter });
 }

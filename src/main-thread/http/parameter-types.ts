@@ -1,4 +1,4 @@
-import { DalgaError } from '../../errors.ts';
+import { DalgaError, invalidParameter } from '../../errors.ts';
 import { parseIntervalJson, parseIntervalText } from '../../job/interval.ts';
 import { INTERVAL_LIMIT } from '../../job/job.ts';
 import { parseTime } from '../../job/rfc3339.ts';
@@ -14,7 +14,7 @@ function textual<T>(parse: (name: string, text: string) => T, what = 'a string')
   return {
     text: parse,
     json: (name, value) => {
-      if (typeof value !== 'string') throw invalid(name, `must be ${what}`);
+      if (typeof value !== 'string') throw invalidParameter(name, `must be ${what}`);
       return parse(name, value);
     },
   };
@@ -26,10 +26,10 @@ export const boolean: ParameterType<boolean> = {
   text: (name, text) => {
     if (text === 'true' || text === '1') return true;
     if (text === 'false' || text === '0') return false;
-    throw invalid(name, 'must be true or false (or 1 or 0)');
+    throw invalidParameter(name, 'must be true or false (or 1 or 0)');
   },
   json: (name, value) => {
-    if (typeof value !== 'boolean') throw invalid(name, 'must be true or false, without quotes');
+    if (typeof value !== 'boolean') throw invalidParameter(name, 'must be true or false, without quotes');
     return value;
   },
 };
@@ -37,7 +37,7 @@ export const boolean: ParameterType<boolean> = {
 export function integer(minimum: number, maximum: number): ParameterType<number> {
   const check = (name: string, value: number): number => {
     if (Number.isInteger(value) && value >= minimum && value <= maximum) return value;
-    throw invalid(name, `must be a whole number from ${minimum} to ${maximum}`);
+    throw invalidParameter(name, `must be a whole number from ${minimum} to ${maximum}`);
   };
   return {
     text: (name, text) => check(name, /^-?\d{1,15}$/.test(text) ? Number(text) : Number.NaN),
@@ -57,7 +57,7 @@ export function seconds(minimum: number, maximum: number): ParameterType<number>
 export function choice<const T extends string>(...choices: readonly T[]): ParameterType<T> {
   return textual((name, text) => {
     const found = choices.find((one) => one === text);
-    if (found === undefined) throw invalid(name, `must be ${choices.join(' or ')}`);
+    if (found === undefined) throw invalidParameter(name, `must be ${choices.join(' or ')}`);
     return found;
   });
 }
@@ -82,7 +82,7 @@ function fixed(name: string, parse: () => { readonly ms: number | null }): numbe
     if (!(error instanceof DalgaError)) throw error;
   }
   if (ms !== null) return ms;
-  throw invalid(
+  throw invalidParameter(
     name,
     `must be a whole number of seconds from 1 to ${INTERVAL_LIMIT}, or an ISO 8601 duration of hours, minutes and seconds such as PT5M`,
   );
@@ -92,10 +92,11 @@ function fixed(name: string, parse: () => { readonly ms: number | null }): numbe
 export function string(limit: number, pattern?: { readonly match: RegExp; readonly rule: string }) {
   return textual((name, text) => {
     // A half of a surrogate pair has no UTF-8.
-    if (/\p{Surrogate}/u.test(text)) throw invalid(name, 'is not well-formed Unicode');
+    if (/\p{Surrogate}/u.test(text)) throw invalidParameter(name, 'is not well-formed Unicode');
     const length = Buffer.byteLength(text);
-    if (length > limit) throw invalid(name, `has ${length} bytes of UTF-8: at most ${limit}`);
-    if (pattern !== undefined && !pattern.match.test(text)) throw invalid(name, `must be ${pattern.rule}`);
+    if (length > limit) throw invalidParameter(name, `has ${length} bytes of UTF-8: at most ${limit}`);
+    if (pattern !== undefined && !pattern.match.test(text))
+      throw invalidParameter(name, `must be ${pattern.rule}`);
     return text;
   });
 }
@@ -107,14 +108,14 @@ export function list(
   of: ParameterType<string>,
 ): ParameterType<readonly string[]> {
   const check = (name: string, values: readonly string[]): readonly string[] => {
-    if (values.length > limit) throw invalid(name, `has ${values.length} entries: at most ${limit}`);
+    if (values.length > limit) throw invalidParameter(name, `has ${values.length} entries: at most ${limit}`);
     return values;
   };
   return {
     text: (name, text) =>
       check(name, text === '' ? [] : text.split(separator)).map((part) => of.text(name, part.trim())),
     json: (name, value) => {
-      if (!Array.isArray(value)) throw invalid(name, 'must be a list of strings');
+      if (!Array.isArray(value)) throw invalidParameter(name, 'must be a list of strings');
       return check(name, value).map((part) => of.json(name, part));
     },
   };
@@ -128,14 +129,10 @@ export function json<T>(check: (value: unknown) => T): ParameterType<T> {
       try {
         value = JSON.parse(text);
       } catch {
-        throw invalid(name, 'must be JSON');
+        throw invalidParameter(name, 'must be JSON');
       }
       return check(value);
     },
     json: (_name, value) => check(value),
   };
-}
-
-export function invalid(name: string, rule: string): DalgaError {
-  return new DalgaError('invalid_parameter', `${name} ${rule}`, { parameter: name });
 }

@@ -1,4 +1,4 @@
-import { DalgaError } from '../../errors.ts';
+import { DalgaError, invalidParameter } from '../../errors.ts';
 import type { JobRequest, MessageRequest } from '../../job/change-row.ts';
 import { checkHeaders } from '../../job/headers.ts';
 import { parseIntervalJson, parseIntervalText } from '../../job/interval.ts';
@@ -181,23 +181,23 @@ function payloadOf(values: Values): Uint8Array | null | undefined {
   const payload = values.get('payload') as string | null | undefined;
   const encoded = values.has('payload_encoding');
   if (payload === undefined || payload === null) {
-    if (encoded) throw types.invalid('payload_encoding', 'says how payload is written, and goes with it');
+    if (encoded) throw invalidParameter('payload_encoding', 'says how payload is written, and goes with it');
     return payload;
   }
   if (encoded && !/^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/.test(payload)) {
-    throw types.invalid('payload', 'is not base64 (RFC 4648, section 4, with padding)');
+    throw invalidParameter('payload', 'is not base64 (RFC 4648, section 4, with padding)');
   }
   // An array of its own, since it is posted.
   const bytes = new Uint8Array(Buffer.from(payload, encoded ? 'base64' : 'utf8'));
   if (bytes.length <= PAYLOAD_LIMIT) return bytes;
-  throw types.invalid('payload', `has ${bytes.length} bytes: at most ${PAYLOAD_LIMIT}`);
+  throw invalidParameter('payload', `has ${bytes.length} bytes: at most ${PAYLOAD_LIMIT}`);
 }
 
 function replyTo(): types.ParameterType<string> {
   const check = (name: string, text: string): string => {
     // The broker closes the channel of a message that names it where nobody consumes from it.
     if (text.startsWith('amq.rabbitmq.reply-to')) {
-      throw types.invalid(
+      throw invalidParameter(
         name,
         'must not be amq.rabbitmq.reply-to, which is only for those who consume from it',
       );

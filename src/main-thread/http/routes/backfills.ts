@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import type { NamedSpan } from '../../../database/span-statements.ts';
-import { DalgaError } from '../../../errors.ts';
+import { DalgaError, invalidParameter } from '../../../errors.ts';
 import type { JobKey } from '../../../job/job.ts';
 import { formatExact } from '../../../job/rfc3339.ts';
 import type { Span } from '../../../job/span.ts';
@@ -15,7 +15,7 @@ import {
 import { announcesBody, type Body } from '../body.ts';
 import { readJobKey } from '../job-key.ts';
 import { decodeUtf8 } from '../job-view.ts';
-import { invalid, time } from '../parameter-types.ts';
+import { time } from '../parameter-types.ts';
 import { refuseParameters } from '../parameters.ts';
 import { readCall, readQuery } from '../query.ts';
 import { splitTarget } from '../request-target.ts';
@@ -39,9 +39,11 @@ export function addBackfillRoutes(app: FastifyInstance, backfills: BackfillServi
       from: time,
       to: time,
     });
-    if (from === undefined) throw invalid('from', 'is missing: it says with which time the backfill begins');
-    if (to === undefined) throw invalid('to', 'is missing: it says before which time the backfill ends');
-    if (to <= from) throw invalid('to', 'must be after from');
+    if (from === undefined)
+      throw invalidParameter('from', 'is missing: it says with which time the backfill begins');
+    if (to === undefined)
+      throw invalidParameter('to', 'is missing: it says before which time the backfill ends');
+    if (to <= from) throw invalidParameter('to', 'must be after from');
     return accepted(reply, key, (await backfills.backfill(key, { from, to })) ?? missing('job'));
   });
 

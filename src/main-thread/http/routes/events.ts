@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { DalgaError } from '../../../errors.ts';
+import { DalgaError, invalidParameter } from '../../../errors.ts';
 import type { EventSink } from '../../event-listener.ts';
 import { EVENT_TYPES, type EventFilter, type EventType } from '../../event-types.ts';
 import type { Listening } from '../../events.ts';
@@ -8,7 +8,7 @@ import { choose } from '../accept.ts';
 import { announcesBody } from '../body.ts';
 import { eventsSchema } from '../event-schema.ts';
 import { filterTypes } from '../filters.ts';
-import { choice, invalid, list } from '../parameter-types.ts';
+import { choice, list } from '../parameter-types.ts';
 import { readQuery } from '../query.ts';
 import { splitTarget } from '../request-target.ts';
 
@@ -74,7 +74,7 @@ function readFilter(request: FastifyRequest): EventFilter {
   const { query } = splitTarget(request.raw.url!);
   const { type = EVENT_TYPES, routing_key: routingKey = null } = readQuery(`GET ${PATH}`, query, types);
   if (type.length === 0)
-    throw invalid('type', `must be some of ${EVENT_TYPES.join(', ')}, with commas between`);
+    throw invalidParameter('type', `must be some of ${EVENT_TYPES.join(', ')}, with commas between`);
   return { types: new Set(type as readonly EventType[]), routingKey };
 }
 

@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import type { Clock } from '../../../clock.ts';
-import { DalgaError } from '../../../errors.ts';
+import { DalgaError, invalidParameter } from '../../../errors.ts';
 import type { JobPage, JobService } from '../../job-service.ts';
 import { choose } from '../accept.ts';
 import { announcesBody } from '../body.ts';
@@ -9,7 +9,7 @@ import { formatCursor, parseCursor } from '../cursor.ts';
 import { filterOf, filterTypes } from '../filters.ts';
 import { formatJob } from '../job-view.ts';
 import { beginNdjson, drained, NDJSON } from '../ndjson-reply.ts';
-import { choice, integer, invalid, type ParameterType } from '../parameter-types.ts';
+import { choice, integer, type ParameterType } from '../parameter-types.ts';
 import { readQuery } from '../query.ts';
 import { splitTarget } from '../request-target.ts';
 import { listJobsSchema } from '../schemas.ts';
@@ -25,7 +25,7 @@ export const LIMIT = 1000;
 const cursor: ParameterType<ReturnType<typeof parseCursor>> = {
   text: parseCursor,
   json: () => {
-    throw invalid('cursor', 'stands in the query string');
+    throw invalidParameter('cursor', 'stands in the query string');
   },
 };
 
@@ -52,7 +52,7 @@ export function addListRoutes(app: FastifyInstance, jobs: JobService, clock: Clo
     const values = readQuery(`GET ${PATH}`, query, listTypes);
     const { limit = DEFAULT_LIMIT, cursor: after = null, sort = 'key' } = values;
     if (sort === 'next_run' && after !== null) {
-      throw invalid(
+      throw invalidParameter(
         'cursor',
         'and sort=next_run exclude each other: the next ones due are always the first page',
       );

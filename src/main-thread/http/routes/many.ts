@@ -1,4 +1,5 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { invalidParameter } from '../../../errors.ts';
 import type { JobRequest } from '../../../job/change-row.ts';
 import { isEverything } from '../../../job/job-filter.ts';
 import { checkCombination } from '../../../job/plan.ts';
@@ -7,7 +8,7 @@ import type { ManyResult } from '../../many-jobs.ts';
 import type { Body } from '../body.ts';
 import { filterOf, filterTypes } from '../filters.ts';
 import { decodeUtf8 } from '../job-view.ts';
-import { boolean, invalid } from '../parameter-types.ts';
+import { boolean } from '../parameter-types.ts';
 import { readParameters, refuseParameters } from '../parameters.ts';
 import { readQuery } from '../query.ts';
 import { splitTarget } from '../request-target.ts';
@@ -24,7 +25,7 @@ export function addManyRoutes(app: FastifyInstance, jobs: JobService): void {
     const query = readMany('PATCH', request);
     const change = readParameters('PATCH', '', body);
     if (Object.keys(change).length === 0)
-      throw invalid('enabled', 'or another parameter is required in the body');
+      throw invalidParameter('enabled', 'or another parameter is required in the body');
     checkCombination(change);
     return sendJson(reply, 200, format('changed', await applyTo(jobs, request, query, change)));
   });
@@ -43,7 +44,10 @@ function readMany(method: string, request: FastifyRequest): Many {
   const values = readQuery(`${method} ${PATH}`, splitTarget(request.raw.url!).query, types);
   const filter = filterOf(values);
   if (isEverything(filter)) {
-    throw invalid('routing_key', 'or another filter is required, since without one all jobs would be meant');
+    throw invalidParameter(
+      'routing_key',
+      'or another filter is required, since without one all jobs would be meant',
+    );
   }
   return { filter, dryRun: values.dry_run ?? false };
 }
