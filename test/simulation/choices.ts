@@ -89,10 +89,11 @@ export function choose(world: World, focus: Partial<Choices>): Choices {
     catchupRate: 0,
     calendar: drawCalendar(world),
   };
-  // So low that catch-ups wait, and so high that all have gone by the end.
-  const catchupRate = drawn.jobs * world.pick([0, 0, 1, 4, 20]);
+  // So low that catch-ups wait, and so high that all have gone by the end: of days each job may have hundreds.
+  const ofDays = drawn.calendar.outage > 0;
+  const catchupRate = drawn.jobs * world.pick(ofDays ? [0, 0, 100, 300] : [0, 0, 1, 4, 20]);
   // One thing of which all clocks tell is enough.
-  return { ...drawn, catchupRate, ...(drawn.calendar.outage > 0 && { step: 0 }), ...focus };
+  return { ...drawn, catchupRate, ...(ofDays && { step: 0 }), ...focus };
 }
 
 /** A moment lies in the run, or in the days in which nothing runs. */
