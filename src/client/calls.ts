@@ -14,8 +14,10 @@ export type Match = {
 /** A job, and the entity tag of what is stored. */
 export type Tagged = { readonly job: Job; readonly etag: string };
 
-/** What a consumer asks for: another interval, or that nothing comes before a time. */
-export type Pace = { readonly interval: Duration } | { readonly notBefore: Time };
+/** What a consumer asks for: another interval, that nothing comes before a time, or both. */
+export type Pace =
+  | { readonly interval: Duration; readonly notBefore?: Time }
+  | { readonly interval?: Duration; readonly notBefore: Time };
 
 /** Of changes and deletions of many jobs. */
 export type ManyOptions = CallOptions & {

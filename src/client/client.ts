@@ -9,6 +9,7 @@ import {
   type Pace,
   type Tagged,
 } from './calls.ts';
+import { InvalidArgument } from './errors.ts';
 import type { ImportSource } from './import-source.ts';
 import { pathOf, plainParameters, segmentOf } from './request.ts';
 import { chunksOf, eventsOf, linesOf } from './streams.ts';
@@ -122,8 +123,18 @@ export class DalgaClient {
    * What a consumer answers to a feed that asks for less. Takes a message of Dalga's as the name. An `interval` counts
    * from now; with `notBefore` the phase is kept. Null when the job is gone by now.
    */
-  pace(name: JobName, to: Pace, options: CallOptions = {}): Promise<Tagged | null> {
-    const change = 'interval' in to ? { interval: to.interval } : { not_before: to.notBefore };
+  async pace(
+    name: JobName,
+    { interval, notBefore }: Pace,
+    options: CallOptions = {},
+  ): Promise<Tagged | null> {
+    if (interval === undefined && notBefore === undefined) {
+      throw new InvalidArgument('a pace has an interval, notBefore, or both');
+    }
+    const change = {
+      ...(interval !== undefined && { interval }),
+      ...(notBefore !== undefined && { not_before: notBefore }),
+    };
     return orNull(this.change(name, change, options));
   }
 

@@ -47,7 +47,10 @@ function valueBytes(value: unknown, depth: number): number {
     case 'string':
       return 5 + Buffer.byteLength(value);
     case 'number':
-      if (value < -(2 ** 63)) throw invalid('must not have a number below -2^63, which AMQP has no type for');
+      // JSON.parse has rounded it, or made it infinite: what comes out would not be what was given.
+      if (!Number.isFinite(value) || (Number.isInteger(value) && !Number.isSafeInteger(value))) {
+        throw invalid('must not have a number that JSON.parse changes: give it as a string');
+      }
       return 9;
     case 'boolean':
       return 2;

@@ -76,7 +76,9 @@ export function createInsight(options: InsightOptions): Insight {
     },
     preview(request, from, count) {
       const now = Math.floor(clock.now());
-      return runsOf(createRow(NOBODY, request, now, 0), from ?? now, count);
+      const row = createRow(NOBODY, request, now, 0);
+      // Nothing is stored: of the past it is told what would have been.
+      return from === null ? runsOf(row, now, count) : runsOf({ ...row, since: 0 }, from, count);
     },
     async history(key) {
       const current = owner();

@@ -20,7 +20,8 @@ function explainState({ enabled, note, since }: JobRow, history: JobHistory, now
     ];
   }
   const { next } = history;
-  if (next === null) return history.missed === null ? ['It has no run to come.'] : [];
+  const waits = history.missed !== null || history.flights.length > 0;
+  if (next === null) return waits ? [] : ['It has no run to come.'];
   if (next > now) return [`Its next run is at ${formatExact(next)}.`];
   const cause = history.connections === 0 ? 'RabbitMQ cannot be reached' : 'others are due before it';
   return [`Its run of ${formatExact(next)} is due, and was not taken yet: ${cause}.`];

@@ -31,6 +31,13 @@ t.test('a job from its PUT to its end', async (t) => {
   t.match(await dalga.pace(name, { notBefore: new Date('2099-01-01T00:00:00Z') }), {
     job: { next_run: /^2099/ },
   });
+  t.match(
+    await dalga.pace(name, { interval: 5000, notBefore: '2098-01-01T00:00:00Z' }),
+    { job: { interval: 5000, next_run: /^2098/ } },
+    'both',
+  );
+  t.match(await dalga.change(name, { not_before: null }), { job: { next_run: /^2014/ } }, 'which null ends');
+  await t.rejects(dalga.pace(name, {} as never), { name: 'InvalidArgument' });
   const paused = await dalga.pause(name, { note: 'moving' });
   t.match(paused, { job: { enabled: false, note: 'moving', next_run: null } });
   const resumed = await dalga.resume(name);

@@ -48,7 +48,7 @@ export type MessageParameters = {
 
 export type PutParameters = ScheduleParameters & MessageParameters;
 
-export type ChangeParameters = PutParameters & { readonly not_before?: Time; readonly shift?: number };
+export type ChangeParameters = PutParameters & { readonly not_before?: Time | null; readonly shift?: number };
 
 /** A job as the API shows it: the first four keys are always there, the others when it uses them. */
 export type Job = {
@@ -62,6 +62,8 @@ export type Job = {
   readonly location?: string;
   readonly gap?: 'skip' | 'run';
   readonly overlap?: 'first' | 'both';
+  /** Of cron and calendar intervals: until then it is kept back. */
+  readonly not_before?: string;
   readonly last_run?: string;
   readonly max_runs?: number;
   readonly exclude?: readonly string[];
@@ -141,8 +143,8 @@ export type JobLine = PutParameters & {
   readonly job: string;
   /** False in an export: `first_run` is a phase that Dalga chose, and a PUT without it keeps it. */
   readonly anchored?: boolean;
-  /** RFC 3339: until then a consumer or a person keeps it back. */
-  readonly not_before?: string;
+  /** Until then a consumer or a person keeps it back. */
+  readonly not_before?: Time | null;
 };
 
 /** How far an import has come. */

@@ -2,7 +2,6 @@ import { DalgaError, invalidParameter } from '../../errors.ts';
 import type { JobRequest } from '../../job/change-row.ts';
 import { JOB_LIMIT, type JobKey, type JobRow, ROUTING_KEY_LIMIT } from '../../job/job.ts';
 import { runsLeftAt } from '../../job/plan.ts';
-import { formatExact } from '../../job/rfc3339.ts';
 import { parseObject } from './body.ts';
 import { checkName } from './job-key.ts';
 import { decodeUtf8, describeOptions, intervalOf } from './job-view.ts';
@@ -37,7 +36,6 @@ export function readBulkJob(bytes: Buffer): BulkJob {
  */
 export function formatBulkJob(row: JobRow, now: number): string {
   const { routingKey, job, schedule } = row;
-  const { rules } = schedule;
   const runs = runsLeftOf(row, now);
   if (runs === 0) return '';
   const line = JSON.stringify({
@@ -48,7 +46,6 @@ export function formatBulkJob(row: JobRow, now: number): string {
     first_run: new Date(schedule.firstRun).toISOString(),
     one_off: schedule.kind === 'one_off' ? true : undefined,
     anchored: schedule.anchored ? undefined : false,
-    not_before: rules?.notBefore === undefined ? undefined : formatExact(rules.notBefore),
     ...describeOptions(row),
     max_runs: runs,
   });

@@ -39,6 +39,16 @@ export function readConditions(
   return { onlyCreate: true, ifMatch };
 }
 
+/** Refuses conditions of calls that judge none. @throws DalgaError invalid_parameter, naming the header */
+export function refuseConditions(call: string, headers: IncomingHttpHeaders): void {
+  for (const [name, value] of [
+    ['If-Match', headers['if-match']],
+    ['If-None-Match', headers['if-none-match']],
+  ] as const) {
+    if (value !== undefined) throw invalidParameter(name, `is not judged by ${call}: nothing was done`);
+  }
+}
+
 /** Weak tags are none of those that match. */
 function readIfMatch(value: string | undefined): IfMatch {
   if (value === undefined) return null;

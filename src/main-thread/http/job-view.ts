@@ -34,6 +34,7 @@ export function describeOptions(row: JobRow): Readonly<Record<string, unknown>> 
     location: rules.location,
     gap: rules.gap,
     overlap: rules.overlap,
+    not_before: rules.notBefore === undefined ? undefined : formatExact(rules.notBefore),
     last_run: rules.lastRun === undefined ? undefined : formatExact(rules.lastRun),
     max_runs: rules.maxRuns,
     exclude: rules.exclude,

@@ -76,7 +76,7 @@ export const PARAMETER_NAMES = [
 
 /** JSON's null takes away what is stored; these are always there, or say what to do now. */
 const NEVER_NULL: ReadonlySet<Name> = new Set([
-  ...(['interval', 'cron', 'first_run', 'one_off', 'immediate', 'phase', 'not_before', 'shift'] as const),
+  ...(['interval', 'cron', 'first_run', 'one_off', 'immediate', 'phase', 'shift'] as const),
   ...(['enabled', 'payload_encoding'] as const),
 ]);
 
@@ -171,6 +171,8 @@ function requestOf(values: Values): JobRequest {
     }
   }
   if (message !== undefined) request.message = message;
+  // It is over, as one that is past.
+  if (request.notBefore === null) request.notBefore = 0;
   const payload = payloadOf(values);
   if (payload !== undefined) request.payload = payload;
   if (Array.isArray(request.tags)) request.tags = [...new Set(request.tags as string[])].sort();

@@ -38,6 +38,7 @@ export function readCall<T extends QueryTypes>(
 function unknown(taker: string, name: string, names: readonly string[]): DalgaError {
   const parameter = shorten(name);
   const meant = nearest(parameter.toLowerCase(), names);
-  const rule = meant === undefined ? `${taker} takes ${names.join(', ')}` : `did you mean ${meant}?`;
+  const taken = names.length === 0 ? 'no parameters' : names.join(', ');
+  const rule = meant === undefined ? `${taker} takes ${taken}` : `did you mean ${meant}?`;
   return new DalgaError('unknown_parameter', `${parameter} is not known: ${rule}`, { parameter });
 }

@@ -136,10 +136,10 @@ export const schedule = {
 /** What a change may name beside that. */
 export const pace = {
   not_before: {
-    type: 'string',
+    type: ['string', 'null'],
     format: 'date-time',
     description:
-      'The next run is not to come before this; the phase is kept. It takes the place of an earlier one.',
+      'The next run is not to come before this; the phase is kept. It takes the place of an earlier one, and null ends that.',
     examples: ['2030-01-31T12:00:00Z'],
   },
   shift: {

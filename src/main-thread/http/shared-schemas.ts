@@ -36,7 +36,18 @@ const inSeconds = { type: 'integer', minimum: 1, maximum: INTERVAL_LIMIT };
 
 /** What a job shows only when it uses it: never null, which only takes something away. */
 const OPTIONS = {
-  ...shown({ cron, location, gap, overlap, last_run, max_runs, exclude, misfire, ...state, ...message }),
+  ...shown({
+    cron,
+    location,
+    gap,
+    overlap,
+    not_before: pace.not_before,
+    last_run,
+    max_runs,
+    exclude,
+    misfire,
+  }),
+  ...shown({ ...state, ...message }),
   jitter: { ...inSeconds, description: jitter.description },
   misfire_age: { ...inSeconds, description: misfire_age.description },
   enabled: { type: 'boolean', enum: [false], description: 'Only there for a job that is paused' },

@@ -47,6 +47,12 @@ t.test('a preview', async (t) => {
   t.match(await preview({ cron: '@yearly', from: '2037-06-01T00:00:00Z', count: 2 }), {
     body: { runs: ['2038-01-01T00:00:00Z', '2039-01-01T00:00:00Z'] },
   });
+  const past = { cron: '@daily', first_run: '2011-12-28T00:00:00Z', location: 'Pacific/Apia' };
+  t.match(
+    await preview({ ...past, from: '2011-12-29T00:00:00Z', count: 2 }),
+    { body: { runs: ['2011-12-29T10:00:00Z', '2011-12-30T10:00:00Z'] } },
+    'of the past it tells what would have been',
+  );
   t.match(await preview({ interval: 60, max_runs: 2 }), { body: { runs: [String, String] } });
   t.match(
     await preview({ interval: 'PT1H', first_run: '9999-12-31T22:30:00Z' }),

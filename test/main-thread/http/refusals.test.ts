@@ -337,3 +337,38 @@ t.test('bodies', async (t) => {
   const gzip = await served.ask({ ...ask, headers: { ...JSON_TYPE, 'content-encoding': 'gzip' }, body: 'x' });
   isRefusal(t, served, gzip, { status: 415, code: 'unsupported_media_type', detail: /Content-Encoding/ });
 });
+
+t.test('conditions of calls that judge none, and parameters of calls that take none', async (t) => {
+  const { ask } = await serve(t);
+  for (const [method, path] of [
+    ['POST', '/jobs/k/j/run'],
+    ['POST', '/jobs/k/j/backfill?from=2014-01-01T00:00:00Z&to=2014-02-01T00:00:00Z'],
+    ['PATCH', '/jobs?tag=a'],
+    ['DELETE', '/jobs?tag=a'],
+  ] as const) {
+    for (const header of ['If-Match', 'If-None-Match']) {
+      t.match(
+        await ask({ method, path, headers: { [header.toLowerCase()]: '*' } }),
+        { status: 400, body: { code: 'invalid_parameter', parameter: header } },
+        `${method} ${path}`,
+      );
+    }
+  }
+  t.match(await ask({ path: '/jobs/k/j/history?zebra=2' }), {
+    status: 400,
+    body: { detail: 'zebra is not known: GET takes no parameters' },
+  });
+});
+
+t.test('numbers in headers that would come out as others', async (t) => {
+  const { ask } = await serve(t);
+  for (const value of ['1e400', '12345678901234567890', '-9007199254740992']) {
+    const body = `{"interval":60,"headers":{"n":[${value}]}}`;
+    t.match(await ask({ method: 'PUT', path: '/jobs/k/j', headers: JSON_TYPE, body }), {
+      status: 400,
+      body: { parameter: 'headers' },
+    });
+  }
+  const body = '{"interval":60,"headers":{"n":[9007199254740991,0.5,-1e300]}}';
+  t.match(await ask({ method: 'PUT', path: '/jobs/k/j', headers: JSON_TYPE, body }), { status: 400 });
+});

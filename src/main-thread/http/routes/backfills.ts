@@ -13,6 +13,7 @@ import {
   runJobSchema,
 } from '../backfill-schemas.ts';
 import { announcesBody, type Body } from '../body.ts';
+import { refuseConditions } from '../conditions.ts';
 import { readJobKey } from '../job-key.ts';
 import { decodeUtf8 } from '../job-view.ts';
 import { time } from '../parameter-types.ts';
@@ -28,6 +29,7 @@ export function addBackfillRoutes(app: FastifyInstance, backfills: BackfillServi
   app.post(`${JOB}/run`, { schema: runJobSchema }, async (request, reply) => {
     const { path, query } = splitTarget(request.raw.url!);
     const key = readJobKey(path);
+    refuseConditions('run', request.headers);
     refuseParameters('run', query, request.body as Body | undefined);
     return accepted(reply, key, (await backfills.run(key)) ?? missing('job'));
   });
@@ -35,6 +37,7 @@ export function addBackfillRoutes(app: FastifyInstance, backfills: BackfillServi
   app.post(`${JOB}/backfill`, { schema: backfillJobSchema }, async (request, reply) => {
     const { path, query } = splitTarget(request.raw.url!);
     const key = readJobKey(path);
+    refuseConditions('backfill', request.headers);
     const { from, to } = readCall('backfill', query, request.body as Body | undefined, {
       from: time,
       to: time,

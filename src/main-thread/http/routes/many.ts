@@ -6,6 +6,7 @@ import { checkCombination } from '../../../job/plan.ts';
 import type { JobService } from '../../job-service.ts';
 import type { ManyResult } from '../../many-jobs.ts';
 import type { Body } from '../body.ts';
+import { refuseConditions } from '../conditions.ts';
 import { filterOf, filterTypes } from '../filters.ts';
 import { decodeUtf8 } from '../job-view.ts';
 import { boolean } from '../parameter-types.ts';
@@ -41,6 +42,7 @@ type Many = { readonly filter: ReturnType<typeof filterOf>; readonly dryRun: boo
 
 /** Without a filter all jobs would be meant, by whoever forgot it. */
 function readMany(method: string, request: FastifyRequest): Many {
+  refuseConditions(`${method} ${PATH}`, request.headers);
   const values = readQuery(`${method} ${PATH}`, splitTarget(request.raw.url!).query, types);
   const filter = filterOf(values);
   if (isEverything(filter)) {
