@@ -50,6 +50,10 @@ export type KeyBytes = Pick<JobRow, 'routingKey' | 'job'>;
 
 /** Decodes the columns of `SCHEDULE_COLUMNS`. @throws RangeError when it is a row of a kind that is not known */
 export function decodeScheduleRow(row: readonly unknown[], key: KeyBytes): JobRow {
+  const text = row[9] as Buffer | null;
+  const payload = row[PAYLOAD_COLUMN] as Buffer | null;
+  const options = text === null ? NO_OPTIONS : (JSON.parse(text.toString('utf8')) as OptionsColumn);
+  // Without a spread: it is done a million times at a start.
   const base = {
     id: row[0] as number,
     version: row[1] as number,
@@ -57,14 +61,11 @@ export function decodeScheduleRow(row: readonly unknown[], key: KeyBytes): JobRo
     enabled: row[3] !== 0,
     routingKey: key.routingKey,
     job: key.job,
+    schedule: decodeSchedule(row, options),
   };
-  const text = row[9] as Buffer | null;
-  const payload = row[PAYLOAD_COLUMN] as Buffer | null;
-  if (text === null && payload === null) return { ...base, schedule: decodeSchedule(row, NO_OPTIONS) };
-  const options = text === null ? NO_OPTIONS : (JSON.parse(text.toString('utf8')) as OptionsColumn);
+  if (text === null && payload === null) return base;
   return {
     ...base,
-    schedule: decodeSchedule(row, options),
     message: options.message,
     // An array of its own, since it may be posted.
     payload: payload === null ? undefined : new Uint8Array(payload),
@@ -110,9 +111,12 @@ function decodeSchedule(row: readonly unknown[], { cron, rules }: OptionsColumn)
   const intervalText = text === null ? null : text.toString('utf8');
   const firstRun = row[7] as number;
   const anchored = row[8] !== 0;
+  const kind = row[4];
+  if (kind === KIND.interval && intervalMs !== null && rules === undefined) {
+    return { kind: 'interval', intervalMs, intervalText, firstRun, anchored };
+  }
   // Most have none: then the key is left out, which is quicker to post and to compare.
   const given = rules === undefined ? { firstRun, anchored } : { firstRun, anchored, rules };
-  const kind = row[4];
   if (kind === KIND.one_off) return { kind: 'one_off', intervalMs, intervalText, ...given };
   if (kind === KIND.interval && intervalMs !== null) {
     return { kind: 'interval', intervalMs, intervalText, ...given };

@@ -11,19 +11,14 @@ export class CatchUpRate {
   /** Monotonic ms up to which tokens were given; null before the first look. */
   #filledAt: number | null = null;
 
-  /** @param rate a second; 0 for no limit */
+  /** @param rate a second, above 0 */
   constructor(rate: number) {
     this.#rate = rate;
     this.#most = Math.max(1, rate * KEPT);
   }
 
-  get isLimited(): boolean {
-    return this.#rate > 0;
-  }
-
   /** Whether one may go now. @param monotonic ms */
   has(monotonic: number): boolean {
-    if (!this.isLimited) return true;
     const before = this.#filledAt ?? monotonic;
     this.#tokens = Math.min(this.#most, this.#tokens + ((monotonic - before) / 1000) * this.#rate);
     this.#filledAt = monotonic;
@@ -33,7 +28,7 @@ export class CatchUpRate {
 
   /** One goes. */
   use(): void {
-    if (this.isLimited) this.#tokens--;
+    this.#tokens--;
   }
 
   /** ms until it is worth a look; 0 when one may go now. @param monotonic ms */

@@ -11,6 +11,11 @@ export class Connections {
     return this.#threads.size;
   }
 
+  /** Whether it can publish now. */
+  has(threadId: number): boolean {
+    return this.#threads.has(threadId);
+  }
+
   /** A thread that was lost comes back under another id, so the two are told apart by number alone. */
   get reconnects(): number {
     return this.#reconnects;

@@ -388,7 +388,11 @@ export class Scheduler {
 
   /** A thread that has not met the fault may still be able to publish. */
   #isUsable(exchange: string): boolean {
-    return (this.#unusable.get(exchange)?.size ?? 0) < this.#connected.size;
+    let unusable = 0;
+    for (const threadId of this.#unusable.get(exchange) ?? []) {
+      if (this.#connected.has(threadId)) unusable++;
+    }
+    return unusable < this.#connected.size;
   }
 
   #terms(): BatchTerms {
@@ -423,20 +427,18 @@ export class Scheduler {
   async #publish(batch: PublishBatch, out: BatchesOut<unknown>): Promise<PublishAnswer | null> {
     const { number, count } = batch;
     this.#answersOpen++;
-    try {
-      const answer = await this.#options.publish(batch);
-      out.answered(number, answer.threadId);
-      for (const [position, outcome] of answer.outcomes.entries()) {
-        if (outcome !== Outcome.pending) this.#settle(number, position, outcome as OutcomeCode);
-      }
-      return answer;
-    } catch {
-      // The pool tells of it.
+    // The pool tells of a thread that was lost.
+    const answer = await this.#options.publish(batch).catch(() => null);
+    this.#answersOpen--;
+    if (answer === null) {
       this.#lose(number, count);
       return null;
-    } finally {
-      this.#answersOpen--;
     }
+    out.answered(number, answer.threadId);
+    for (const [position, outcome] of answer.outcomes.entries()) {
+      if (outcome !== Outcome.pending) this.#settle(number, position, outcome as OutcomeCode);
+    }
+    return answer;
   }
 
   #lose(number: number, size: number): void {

@@ -44,6 +44,11 @@ export function announcesBody({ headers }: FastifyRequest): boolean {
   return (headers['content-length'] ?? '0') !== '0' || headers['transfer-encoding'] !== undefined;
 }
 
+/** For GET, whose body nobody reads. @throws DalgaError */
+export function refuseBody(request: FastifyRequest): void {
+  if (announcesBody(request)) throw new DalgaError('malformed_request', 'GET takes no body');
+}
+
 /** Calls `visit` for each parameter of a body. @throws DalgaError */
 export function forEachBodyParameter(body: Body, visit: (name: string, value: unknown) => void): void {
   if (body.kind === 'form') {

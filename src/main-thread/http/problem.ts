@@ -82,3 +82,8 @@ export function unsupportedMediaType(fault: string): DalgaError {
     `${fault}: parameters come in the query string, or in a body of application/json or application/x-www-form-urlencoded`,
   );
 }
+
+/** @throws DalgaError not_found */
+export function noSuchJob(): never {
+  throw new DalgaError('not_found', 'there is no such job');
+}

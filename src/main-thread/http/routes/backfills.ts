@@ -12,12 +12,13 @@ import {
   listBackfillsSchema,
   runJobSchema,
 } from '../backfill-schemas.ts';
-import { announcesBody, type Body } from '../body.ts';
+import { type Body, refuseBody } from '../body.ts';
 import { refuseConditions } from '../conditions.ts';
 import { readJobKey } from '../job-key.ts';
 import { decodeUtf8 } from '../job-view.ts';
 import { time } from '../parameter-types.ts';
 import { refuseParameters } from '../parameters.ts';
+import { noSuchJob } from '../problem.ts';
 import { readCall, readQuery } from '../query.ts';
 import { splitTarget } from '../request-target.ts';
 import { sendJson } from '../send.ts';
@@ -31,7 +32,7 @@ export function addBackfillRoutes(app: FastifyInstance, backfills: BackfillServi
     const key = readJobKey(path);
     refuseConditions('run', request.headers);
     refuseParameters('run', query, request.body as Body | undefined);
-    return accepted(reply, key, (await backfills.run(key)) ?? missing('job'));
+    return accepted(reply, key, (await backfills.run(key)) ?? noSuchJob());
   });
 
   app.post(`${JOB}/backfill`, { schema: backfillJobSchema }, async (request, reply) => {
@@ -47,12 +48,12 @@ export function addBackfillRoutes(app: FastifyInstance, backfills: BackfillServi
     if (to === undefined)
       throw invalidParameter('to', 'is missing: it says before which time the backfill ends');
     if (to <= from) throw invalidParameter('to', 'must be after from');
-    return accepted(reply, key, (await backfills.backfill(key, { from, to })) ?? missing('job'));
+    return accepted(reply, key, (await backfills.backfill(key, { from, to })) ?? noSuchJob());
   });
 
   app.get('/backfills', { schema: listBackfillsSchema }, async (request, reply) => {
     readQuery('GET /backfills', splitTarget(request.raw.url!).query, {});
-    refuseBody(announcesBody(request));
+    refuseBody(request);
     return sendJson(reply, 200, JSON.stringify({ backfills: (await backfills.list()).map(formatNamed) }));
   });
 
@@ -60,19 +61,15 @@ export function addBackfillRoutes(app: FastifyInstance, backfills: BackfillServi
     const { path, query } = splitTarget(request.raw.url!);
     const id = readId(path);
     readQuery('GET', query, {});
-    refuseBody(announcesBody(request));
-    return sendJson(
-      reply,
-      200,
-      JSON.stringify(formatNamed((await backfills.get(id)) ?? missing('backfill'))),
-    );
+    refuseBody(request);
+    return sendJson(reply, 200, JSON.stringify(formatNamed((await backfills.get(id)) ?? noSuchBackfill())));
   });
 
   app.delete('/backfills/:id', { schema: endBackfillSchema }, async (request, reply) => {
     const { path, query } = splitTarget(request.raw.url!);
     const id = readId(path);
     refuseParameters('DELETE', query, request.body as Body | undefined);
-    if (!(await backfills.end(id))) missing('backfill');
+    if (!(await backfills.end(id))) noSuchBackfill();
     return reply.code(204).header('cache-control', 'no-store').send();
   });
 }
@@ -106,14 +103,9 @@ function format({ id, kind, from, to, position, published, created }: Span, rout
 /** Whatever is no number of a backfill is the number of none. */
 function readId(path: string): number {
   const [, , text = ''] = path.split('/');
-  return /^[1-9]\d{0,14}$/.test(text) ? Number(text) : missing('backfill');
+  return /^[1-9]\d{0,14}$/.test(text) ? Number(text) : noSuchBackfill();
 }
 
-function refuseBody(announced: boolean): void {
-  if (announced) throw new DalgaError('malformed_request', 'GET takes no body');
-}
-
-function missing(what: 'job' | 'backfill'): never {
-  const rule = what === 'job' ? 'there is no such job' : 'there is no such backfill or run, or it has ended';
-  throw new DalgaError('not_found', rule);
+function noSuchBackfill(): never {
+  throw new DalgaError('not_found', 'there is no such backfill or run, or it has ended');
 }

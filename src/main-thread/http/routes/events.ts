@@ -5,7 +5,7 @@ import type { EventSink } from '../../event-listener.ts';
 import { EVENT_TYPES, type EventFilter, type EventType } from '../../event-types.ts';
 import type { Listening } from '../../events.ts';
 import { choose } from '../accept.ts';
-import { announcesBody } from '../body.ts';
+import { refuseBody } from '../body.ts';
 import { eventsSchema } from '../event-schema.ts';
 import { filterTypes } from '../filters.ts';
 import { choice, list } from '../parameter-types.ts';
@@ -70,7 +70,7 @@ function readFilter(request: FastifyRequest): EventFilter {
   if (choose(request.headers.accept, EVENT_STREAM, EVENT_STREAM) === null) {
     throw new DalgaError('not_acceptable', `GET ${PATH} answers ${EVENT_STREAM}`);
   }
-  if (announcesBody(request)) throw new DalgaError('malformed_request', 'GET takes no body');
+  refuseBody(request);
   const { query } = splitTarget(request.raw.url!);
   const { type = EVENT_TYPES, routing_key: routingKey = null } = readQuery(`GET ${PATH}`, query, types);
   if (type.length === 0)

@@ -1,13 +1,12 @@
 import type { FastifyInstance } from 'fastify';
 import type { Clock } from '../../../clock.ts';
-import { DalgaError } from '../../../errors.ts';
 import { checkPut } from '../../../job/plan.ts';
 import { formatExact, formatTime } from '../../../job/rfc3339.ts';
 import type { Forecast, ForecastRange } from '../../../protocol/forecast.ts';
 import type { HistoryEntry } from '../../../protocol/history.ts';
 import type { ExplainedJob, Insight, Status } from '../../insight.ts';
 import { EVENT_NAMES, KIND_NAMES } from '../../why.ts';
-import { announcesBody, type Body } from '../body.ts';
+import { type Body, refuseBody } from '../body.ts';
 import { rangeOf, rangeTypes, readForecastRequest } from '../forecast-request.ts';
 import {
   addedForecastSchema,
@@ -21,6 +20,7 @@ import { readJobKey } from '../job-key.ts';
 import { decodeUtf8 } from '../job-view.ts';
 import { integer, time } from '../parameter-types.ts';
 import { readMore } from '../parameters.ts';
+import { noSuchJob } from '../problem.ts';
 import { readQuery } from '../query.ts';
 import { splitTarget } from '../request-target.ts';
 import { sendJson } from '../send.ts';
@@ -37,8 +37,8 @@ export function addInsightRoutes(app: FastifyInstance, insight: Insight, clock: 
     const { path, query } = splitTarget(request.raw.url!);
     const key = readJobKey(path);
     const { count: asked = DEFAULT_COUNT } = readQuery('GET', query, { count });
-    refuseBody(announcesBody(request));
-    const runs = (await insight.runs(key, asked)) ?? missing();
+    refuseBody(request);
+    const runs = (await insight.runs(key, asked)) ?? noSuchJob();
     const text = JSON.stringify({ job: key.job, routing_key: key.routingKey, runs: runs.map(formatExact) });
     return sendJson(reply, 200, text);
   });
@@ -57,14 +57,14 @@ export function addInsightRoutes(app: FastifyInstance, insight: Insight, clock: 
     const { path, query } = splitTarget(request.raw.url!);
     const key = readJobKey(path);
     readQuery('GET', query, {});
-    refuseBody(announcesBody(request));
-    return sendJson(reply, 200, formatHistory((await insight.history(key)) ?? missing()));
+    refuseBody(request);
+    return sendJson(reply, 200, formatHistory((await insight.history(key)) ?? noSuchJob()));
   });
 
   app.get('/forecast', { schema: forecastSchema }, async (request, reply) => {
     const { query } = splitTarget(request.raw.url!);
     const range = rangeOf(readQuery('GET /forecast', query, rangeTypes), clock.now());
-    refuseBody(announcesBody(request));
+    refuseBody(request);
     return sendJson(reply, 200, JSON.stringify(formatForecast(range, await insight.forecast(range))));
   });
 
@@ -81,7 +81,7 @@ export function addInsightRoutes(app: FastifyInstance, insight: Insight, clock: 
 
   app.get('/status', { schema: statusSchema }, async (request, reply) => {
     readQuery('GET /status', splitTarget(request.raw.url!).query, {});
-    refuseBody(announcesBody(request));
+    refuseBody(request);
     return sendJson(reply, 200, formatStatus(await insight.status()));
   });
 }
@@ -152,12 +152,4 @@ function formatStatus({ scheduler, lateness, versions, ...standing }: Status): s
     memory: { used: scheduler.jobBytes, limit: standing.memoryLimit },
     versions,
   });
-}
-
-function refuseBody(announced: boolean): void {
-  if (announced) throw new DalgaError('malformed_request', 'GET takes no body');
-}
-
-function missing(): never {
-  throw new DalgaError('not_found', 'there is no such job');
 }

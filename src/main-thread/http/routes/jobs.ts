@@ -1,14 +1,14 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { DalgaError } from '../../../errors.ts';
 import type { JobRequest } from '../../../job/change-row.ts';
 import { checkMatch, entityTag } from '../../../job/entity-tag.ts';
 import { checkCombination, checkPut } from '../../../job/plan.ts';
 import type { JobService, JobView } from '../../job-service.ts';
-import { announcesBody, type Body } from '../body.ts';
+import { type Body, refuseBody } from '../body.ts';
 import { readConditions } from '../conditions.ts';
 import { readJobKey } from '../job-key.ts';
 import { formatJob } from '../job-view.ts';
 import { readParameters, refuseParameters } from '../parameters.ts';
+import { noSuchJob } from '../problem.ts';
 import { splitTarget } from '../request-target.ts';
 import { deleteJobSchema, getJobSchema, patchJobSchema, postJobSchema, putJobSchema } from '../schemas.ts';
 import { sendJson } from '../send.ts';
@@ -35,8 +35,8 @@ export function addJobRoutes(app: FastifyInstance, jobs: JobService): void {
     const key = readJobKey(path);
     refuseParameters('GET', query, undefined);
     const { ifMatch } = readConditions('GET', request.headers);
-    if (announcesBody(request)) throw new DalgaError('malformed_request', 'GET takes no body');
-    const view = (await jobs.get(key)) ?? missing();
+    refuseBody(request);
+    const view = (await jobs.get(key)) ?? noSuchJob();
     checkMatch(view.row, ifMatch);
     return sendJob(reply, 200, view);
   });
@@ -47,7 +47,7 @@ export function addJobRoutes(app: FastifyInstance, jobs: JobService): void {
     const change = readParameters(method, query, bodyOf(request));
     checkCombination(change);
     const { ifMatch } = readConditions(method, request.headers);
-    return sendJob(reply, 200, (await jobs.post(key, traced(change, request), ifMatch)) ?? missing());
+    return sendJob(reply, 200, (await jobs.post(key, traced(change, request), ifMatch)) ?? noSuchJob());
   };
   app.post(PATH, { schema: postJobSchema }, change('POST'));
   app.patch(PATH, { schema: patchJobSchema }, change('PATCH'));
@@ -57,7 +57,7 @@ export function addJobRoutes(app: FastifyInstance, jobs: JobService): void {
     const key = readJobKey(path);
     refuseParameters('DELETE', query, bodyOf(request));
     const { ifMatch } = readConditions('DELETE', request.headers);
-    if (!(await jobs.delete(key, ifMatch))) missing();
+    if (!(await jobs.delete(key, ifMatch))) noSuchJob();
     return reply.code(204).header('cache-control', 'no-store').send();
   });
 }
@@ -75,8 +75,4 @@ function traced(change: JobRequest, { headers }: FastifyRequest): JobRequest {
   const { traceparent } = headers;
   if (typeof traceparent !== 'string' || !TRACEPARENT.test(traceparent)) return change;
   return { ...change, traceparent };
-}
-
-function missing(): never {
-  throw new DalgaError('not_found', 'there is no such job');
 }

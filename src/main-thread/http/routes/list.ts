@@ -3,7 +3,7 @@ import type { Clock } from '../../../clock.ts';
 import { DalgaError, invalidParameter } from '../../../errors.ts';
 import type { JobPage, JobService } from '../../job-service.ts';
 import { choose } from '../accept.ts';
-import { announcesBody } from '../body.ts';
+import { refuseBody } from '../body.ts';
 import { formatBulkJob } from '../bulk-job.ts';
 import { formatCursor, parseCursor } from '../cursor.ts';
 import { filterOf, filterTypes } from '../filters.ts';
@@ -47,7 +47,7 @@ export function addListRoutes(app: FastifyInstance, jobs: JobService, clock: Clo
         `GET ${PATH} answers ${JSON_TYPE}, or ${NDJSON} where Accept names it`,
       );
     }
-    if (announcesBody(request)) throw new DalgaError('malformed_request', 'GET takes no body');
+    refuseBody(request);
     if (type === NDJSON) return exportJobs(jobs, query, reply, clock);
     const values = readQuery(`GET ${PATH}`, query, listTypes);
     const { limit = DEFAULT_LIMIT, cursor: after = null, sort = 'key' } = values;
