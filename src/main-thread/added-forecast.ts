@@ -1,5 +1,5 @@
 import { type AddedJobs, costOfTime, type Expected, expectRuns } from '../job/expected-runs.ts';
-import type { Forecast, ForecastRange } from '../protocol/forecast.ts';
+import { addSteps, addToKey, type Forecast, type ForecastRange } from '../protocol/forecast.ts';
 
 /** Looks at schedules for so long at a time, ms: then requests have their turn. */
 const SLICE = 3;
@@ -45,10 +45,8 @@ export async function forecastAdded(
     const effort = { times: Math.max(LEAST_TIMES, Math.floor(times / costOfTime(jobs))), phases };
     const expected = await givingWay(expectRuns(jobs, now, range, effort));
     sampled = Math.min(sampled, expected.sampled);
-    const known = byKey.get(jobs.routingKey);
-    if (known === undefined) byKey.set(jobs.routingKey, expected.steps);
-    else add(known, expected.steps);
-    add(total, expected.steps);
+    addToKey(byKey, jobs.routingKey, expected.steps);
+    addSteps(total, expected.steps);
   }
   const routes = [...byKey].map(([routingKey, steps]) => ({ routingKey, steps: inWholes(steps) }));
   return { sampled, steps: inWholes(total), routes };
@@ -65,8 +63,4 @@ function inWholes(steps: Float64Array): Float64Array {
     told += whole;
     return whole;
   });
-}
-
-function add(into: Float64Array, steps: Float64Array): void {
-  for (let index = 0; index < into.length; index++) into[index]! += steps[index]!;
 }

@@ -14,3 +14,15 @@ export type Forecast = {
   readonly steps: Float64Array;
   readonly routes: readonly { readonly routingKey: string | null; readonly steps: Float64Array }[];
 };
+
+/** Adds one to another, step by step. */
+export function addSteps(into: Float64Array, steps: Float64Array): void {
+  for (let index = 0; index < into.length; index++) into[index]! += steps[index]!;
+}
+
+/** Adds to what is told of a routing key; what comes first becomes the sum. */
+export function addToKey(byKey: Map<string, Float64Array>, routingKey: string, steps: Float64Array): void {
+  const known = byKey.get(routingKey);
+  if (known === undefined) byKey.set(routingKey, steps);
+  else addSteps(known, steps);
+}

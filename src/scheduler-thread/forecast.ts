@@ -1,4 +1,4 @@
-import type { Forecast, ForecastRange } from '../protocol/forecast.ts';
+import { addSteps, addToKey, type Forecast, type ForecastRange } from '../protocol/forecast.ts';
 import type { JobArena } from './job-arena.ts';
 
 /** Looks at jobs for so long at a time, ms: then what is due has its turn. */
@@ -96,23 +96,17 @@ function sumUp(
   for (const [route, steps] of byRoute) {
     const key = arena.routes.find(route)?.routingKey;
     if (key === undefined) continue;
-    const known = byKey.get(key);
-    if (known === undefined) byKey.set(key, steps);
-    else add(known, steps);
+    addToKey(byKey, key, steps);
   }
   const busiest = [...byKey].sort(([, a], [, b]) => sum(b) - sum(a));
   const routes: { routingKey: string | null; steps: Float64Array }[] = [];
   for (const [index, [routingKey, steps]] of busiest.entries()) {
-    add(total, steps);
+    addSteps(total, steps);
     if (index < MOST_ROUTES) routes.push({ routingKey, steps });
     else if (index === MOST_ROUTES) routes.push({ routingKey: null, steps: steps.slice() });
-    else add(routes[MOST_ROUTES]!.steps, steps);
+    else addSteps(routes[MOST_ROUTES]!.steps, steps);
   }
   return { sampled, steps: total, routes };
-}
-
-function add(into: Float64Array, steps: Float64Array): void {
-  for (let index = 0; index < into.length; index++) into[index]! += steps[index]!;
 }
 
 function sum(steps: Float64Array): number {

@@ -1,3 +1,4 @@
+import { json } from './answer-schemas.ts';
 import { ANYWHERE, bodyOf, OF_WRITE, params, problems, READ } from './schemas.ts';
 
 /** The schemas of runs by hand and backfills, for the OpenAPI document: see schemas.ts. */
@@ -22,10 +23,6 @@ const idParams = {
   required: ['id'],
   properties: { id: { type: 'string', description: 'As the 202 told it', examples: ['7'] } },
 };
-
-function json(schema: object) {
-  return { 'application/json': { schema } };
-}
 
 const accepted = (description: string) => ({
   202: {
@@ -74,7 +71,6 @@ export const listBackfillsSchema = {
       description: 'Those that are open',
       content: json({
         type: 'object',
-        required: ['backfills'],
         properties: { backfills: { type: 'array', items: { $ref: 'Backfill#' } } },
       }),
     },

@@ -1,3 +1,5 @@
+import { EVENT_NAMES, KIND_NAMES } from '../why.ts';
+import { exactTime, json } from './answer-schemas.ts';
 import { ADDED_LIMIT, SCHEDULES_LIMIT } from './forecast-request.ts';
 import { putParameters } from './schedule-schema.ts';
 import { ANYWHERE, bodyOf, params, problems, READ } from './schemas.ts';
@@ -5,7 +7,6 @@ import { ANYWHERE, bodyOf, params, problems, READ } from './schemas.ts';
 /** The schemas of what a person asks, for the OpenAPI document: see schemas.ts. */
 
 const time = { type: 'string', format: 'date-time' };
-const exactTime = { ...time, description: 'RFC 3339, UTC, with ms where there are some' };
 const count = { type: 'integer', minimum: 0 };
 const orNull = (type: string) => ({ type: [type, 'null'] });
 
@@ -17,24 +18,18 @@ const howMany = {
   description: 'How many runs are told',
 };
 
-function json<const T extends object>(schema: T) {
-  return { 'application/json': { schema: whole(schema) as T } };
-}
-
-/** Answers are told whole: all members of their objects are always there. */
-function whole(schema: object): object {
-  const { properties, items } = schema as { properties?: Record<string, object>; items?: object };
-  if (items !== undefined) return { ...schema, items: whole(items) };
-  if (properties === undefined) return schema;
-  const members = Object.entries(properties).map(([name, member]) => [name, whole(member)]);
-  return { ...schema, required: Object.keys(properties), properties: Object.fromEntries(members) };
-}
-
 const runs = { type: 'array', items: exactTime };
 const named = { job: { type: 'string' }, routing_key: { type: 'string' } };
 
 /** What only the owner knows. */
 const OF_OWNER = [...READ, 'not_owner', 'duplicate_parameter'] as const;
+
+/** Of what is asked in a body. */
+const OF_QUESTION = [
+  ...ANYWHERE,
+  ...(['invalid_parameter', 'unknown_parameter', 'duplicate_parameter'] as const),
+  ...(['body_too_large', 'unsupported_media_type'] as const),
+] as const;
 
 export const nextRunsSchema = {
   operationId: 'getNextRuns',
@@ -48,7 +43,6 @@ export const nextRunsSchema = {
       description: 'The coming scheduled times',
       content: json({
         type: 'object',
-        required: ['job', 'routing_key', 'runs'],
         properties: { ...named, runs },
       }),
     },
@@ -77,16 +71,9 @@ export const previewSchema = {
   response: {
     200: {
       description: 'The coming scheduled times',
-      content: json({ type: 'object', required: ['runs'], properties: { runs } }),
+      content: json({ type: 'object', properties: { runs } }),
     },
-    ...problems([
-      ...ANYWHERE,
-      'invalid_parameter',
-      'unknown_parameter',
-      'duplicate_parameter',
-      'body_too_large',
-      'unsupported_media_type',
-    ]),
+    ...problems(OF_QUESTION),
   },
 };
 
@@ -95,14 +82,11 @@ const entry = {
   properties: {
     event: {
       type: 'string',
-      enum: [
-        ...['published', 'returned', 'nacked', 'lost', 'unsent', 'held_back', 'superseded', 'skipped'],
-        ...['cancelled', 'rerouted'],
-      ],
+      enum: EVENT_NAMES,
     },
     kind: {
       type: 'string',
-      enum: ['scheduled', 'run', 'backfill'],
+      enum: KIND_NAMES,
       description: 'run: asked for by hand; backfill: of a span of the past that was asked for',
     },
     scheduled_at: exactTime,
@@ -128,7 +112,6 @@ export const historySchema = {
       description: 'What is known of its runs',
       content: json({
         type: 'object',
-        required: ['job', 'routing_key', 'why', 'next_run', 'entries'],
         properties: {
           ...named,
           why: { type: 'string', description: 'What is next and why, and what became of its last run' },
@@ -247,16 +230,7 @@ export const addedForecastSchema = {
         },
       }),
     },
-    ...problems([
-      ...ANYWHERE,
-      'invalid_parameter',
-      'unknown_parameter',
-      'duplicate_parameter',
-      'body_too_large',
-      'unsupported_media_type',
-      'not_ready',
-      'not_owner',
-    ]),
+    ...problems([...OF_QUESTION, 'not_ready', 'not_owner']),
   },
 };
 

@@ -1,5 +1,6 @@
 import type { ErrorCode } from '../../errors.ts';
 import { INTERVAL_LIMIT } from '../../job/job.ts';
+import { exactTime } from './answer-schemas.ts';
 import { problemType } from './problem.ts';
 import { message, pace, putParameters, schedule, state } from './schedule-schema.ts';
 
@@ -85,12 +86,6 @@ const counted = {
 };
 
 const why = { code: { type: 'string' }, detail: { type: 'string' } };
-
-const exactTime = {
-  type: 'string',
-  format: 'date-time',
-  description: 'RFC 3339, UTC, with ms where there are some',
-};
 
 /** The schema that the document names, under components. */
 const backfillSchema = {
