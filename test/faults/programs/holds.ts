@@ -16,17 +16,38 @@ export const HOLDS = {
   changes: (): Breakage => holdChanges(LONG),
   changesShortly: (): Breakage => holdChanges(SHORT),
 
-  /** Main gets reports of progress late. */
-  reports: (): Breakage => ({
-    mainPort: (port) => ({
-      ...port,
-      listen: (listener) =>
-        port.listen((report: SchedulerReport) => {
-          if (report.type === 'progress') setTimeout(listener, LONG, report);
-          else listener(report);
-        }),
-    }),
-  }),
+  /** Main gets no report of progress before SIGUSR2, and says when it has deleted settled jobs. */
+  reports: (): Breakage => {
+    let held: (() => void)[] | null = [];
+    process.once('SIGUSR2', () => {
+      for (const deliver of held!) deliver();
+      held = null;
+    });
+    return {
+      mainPort: (port) => ({
+        ...port,
+        listen: (listener) =>
+          port.listen((report: SchedulerReport) => {
+            if (report.type === 'progress' && held !== null) held.push(() => listener(report));
+            else listener(report);
+          }),
+      }),
+      connect: wrapSessions((session) => {
+        let deletes = false;
+        return {
+          async run(statement, deadline) {
+            const result = await session.run(statement, deadline);
+            deletes ||= /^DELETE FROM `[^`]*` WHERE \(?id = /.test(statement.sql);
+            if (statement.sql === 'COMMIT' && deletes) {
+              deletes = false;
+              console.log('the settled jobs are deleted');
+            }
+            return result;
+          },
+        };
+      }),
+    };
+  },
 
   /** The rows of the table come long after its snapshot was made. */
   load: (): Breakage => ({
