@@ -4,7 +4,7 @@ import type { Timers } from '../clock.ts';
 import { systemTimers } from '../clock.ts';
 import type { MysqlConfig } from '../config.ts';
 import { formatStatement } from './format.ts';
-import { errnoOf, SessionLost, sessionEnds } from './sql-errors.ts';
+import { errnoOf, SequenceFailed, SessionLost, sessionEnds } from './sql-errors.ts';
 import type { Statement } from './statements.ts';
 import { sessionSettings } from './statements.ts';
 
@@ -24,6 +24,14 @@ export type SqlSession = {
   readonly usable: boolean;
   /** @param deadline ms; the default is the session's. @throws SessionLost, or mysql2's error with its errno */
   run(statement: Statement, deadline?: number): Promise<SqlResult>;
+  /**
+   * Runs statements one after another in one round trip, in the owner's sessions. None follows one that fails; what
+   * those before it did stays, and a transaction stays open.
+   *
+   * @param deadline ms, for all of them; the default is the session's for one
+   * @throws SequenceFailed for an error of the server; else as `run`
+   */
+  runAll(statements: readonly Statement[], deadline?: number): Promise<readonly SqlResult[]>;
   /** Ends the connection at once. */
   destroy(): void;
   /** Says goodbye and ends the connection. */
@@ -34,7 +42,7 @@ export type SqlSession = {
 export type Connect = () => Promise<SqlSession>;
 
 export type SessionOptions = {
-  /** ms; `wait_timeout` becomes half of it. Absent for a session that holds no locks of the owner's. */
+  /** ms; `wait_timeout` becomes half of it. Absent for a session that is not the owner's. */
   readonly lease?: number;
   /** ms for each statement, 5000 by default. */
   readonly deadline?: number;
@@ -75,8 +83,9 @@ export async function openSession(config: MysqlConfig, options: SessionOptions =
   const timers = options.timers ?? systemTimers;
   const connection = createConnection({
     ...{ ...connectionOptions(config, connectTimeout), rowsAsArray: true },
-    // `run` has put the values in already: mysql2 would look for places once more.
+    // The values are in already: mysql2 would look for places once more.
     queryFormat: (sql: string) => sql,
+    multipleStatements: lease !== undefined,
   });
   const session = new Mysql2Session(connection, timers, deadline);
   try {
@@ -87,6 +96,13 @@ export async function openSession(config: MysqlConfig, options: SessionOptions =
     throw error;
   }
   return session;
+}
+
+type ServerResult = SqlRow[] | { readonly affectedRows: number };
+
+function toResult(result: ServerResult): SqlResult {
+  if (Array.isArray(result)) return { rows: result, affectedRows: 0 };
+  return { rows: [], affectedRows: result.affectedRows };
 }
 
 class Mysql2Session implements SqlSession {
@@ -126,10 +142,27 @@ class Mysql2Session implements SqlSession {
     return this.#within<SqlResult>(deadline, 'a statement', (done) => {
       this.#connection.query({ sql, rowsAsArray: true }, (error, result) => {
         if (error) return done(error);
-        if (Array.isArray(result)) return done(null, { rows: result as SqlRow[], affectedRows: 0 });
-        done(null, { rows: [], affectedRows: result.affectedRows });
+        done(null, toResult(result as ServerResult));
       });
     });
+  }
+
+  async runAll(statements: readonly Statement[], deadline = this.#deadline): Promise<readonly SqlResult[]> {
+    if (!this.#usable) throw new SessionLost('the connection to MySQL is closed');
+    const sql = statements.map(formatStatement).join('; ');
+    let completed = 0;
+    try {
+      const results = await this.#within<readonly ServerResult[]>(deadline, 'statements', (done) => {
+        const query = this.#connection.query({ sql, rowsAsArray: true }, (error, results) =>
+          done(error, (statements.length === 1 ? [results] : results) as ServerResult[]),
+        );
+        // Of each that returns no rows: those come with the callback.
+        query.on('result', () => completed++);
+      });
+      return results.map(toResult);
+    } catch (error) {
+      throw sessionEnds(error) ? error : new SequenceFailed(completed, error);
+    }
   }
 
   destroy(): void {

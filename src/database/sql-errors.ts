@@ -6,6 +6,18 @@ export class SessionLost extends Error {
   override readonly name = 'SessionLost';
 }
 
+/** A statement of several that went together failed (`cause`): none after it was carried out. */
+export class SequenceFailed extends Error {
+  override readonly name = 'SequenceFailed';
+  /** How many statements that return no rows were carried out before it. */
+  readonly completed: number;
+
+  constructor(completed: number, cause: unknown) {
+    super(cause instanceof Error ? cause.message : String(cause), { cause });
+    this.completed = completed;
+  }
+}
+
 /** The errors of the server that matter here, by number: MySQL's and MariaDB's are the same where both have one. */
 const ERRNO = {
   accessDeniedToDatabase: 1044,

@@ -10,6 +10,7 @@ import type {
 import type { TypedPort } from '../../src/protocol/typed-port.ts';
 import type { LoaderOptions } from '../../src/scheduler-thread/loader.ts';
 import type { Publishers } from '../../src/scheduler-thread/service.ts';
+import { inTurn } from '../helpers/in-turn.ts';
 
 export type ThreadPort = TypedPort<SchedulerReport, SchedulerCommand>;
 
@@ -41,6 +42,7 @@ export function wrapSessions(
   return (connect) => async () => {
     const session = await connect();
     const own = wrap(session);
+    const run: SqlSession['run'] = own.run ?? ((statement, deadline) => session.run(statement, deadline));
     return {
       get connectionId() {
         return session.connectionId;
@@ -48,7 +50,8 @@ export function wrapSessions(
       get usable() {
         return session.usable;
       },
-      run: own.run ?? ((statement, deadline) => session.run(statement, deadline)),
+      run,
+      runAll: inTurn(run),
       destroy: () => session.destroy(),
       close: () => session.close(),
     };

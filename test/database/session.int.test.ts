@@ -35,6 +35,52 @@ t.test('bytes come back as they were given, large integers exactly', async (t) =
   await session.close();
 });
 
+t.test('statements that go together', async (t) => {
+  const session = await openSession(mysql, { lease: 10_000 });
+  const observer = await openSession(mysql);
+  t.teardown(() => Promise.all([session.close(), observer.close()]));
+  await session.run(statement('CREATE TABLE together (id INT PRIMARY KEY, name VARCHAR(20)) ENGINE=InnoDB'));
+  const count = async () => (await observer.run(statement('SELECT COUNT(*) FROM together'))).rows[0]![0];
+  const insert = (id: number, name: string) => ({
+    sql: 'INSERT INTO together VALUES (?, ?)',
+    values: [id, name],
+  });
+
+  const results = await session.runAll([
+    statement('START TRANSACTION'),
+    insert(1, "a'; COMMIT; --"),
+    statement('SELECT id, name FROM together'),
+    statement('SELECT id FROM together WHERE id > 1'),
+  ]);
+  t.strictSame(
+    results.map(({ rows, affectedRows }) => [rows, affectedRows]),
+    [
+      [[], 0],
+      [[], 1],
+      [[[1, "a'; COMMIT; --"]], 0],
+      [[], 0],
+    ],
+  );
+  t.equal(await count(), 0, 'a value is no statement');
+
+  const failed = { name: 'SequenceFailed', completed: 1, cause: { errno: 1062 } };
+  await t.rejects(session.runAll([insert(2, 'b'), insert(1, 'c'), statement('COMMIT')]), failed);
+  t.equal(await count(), 0, 'none follows one that fails');
+  t.ok(session.usable);
+  const [ended] = await session.runAll([statement('COMMIT')]);
+  t.strictSame(ended, { rows: [], affectedRows: 0 });
+  t.equal(await count(), 2, 'those before it stay, and the transaction is open');
+
+  await t.rejects(session.runAll([insert(3, 'd'), statement('SELECT SLEEP(20)')], 100), {
+    name: 'SessionLost',
+  });
+  t.notOk(session.usable);
+  await t.rejects(session.runAll([statement('SELECT 1')]), { name: 'SessionLost' });
+  await t.rejects(observer.runAll([statement('SELECT 1'), statement('SELECT 2')]), {
+    cause: { errno: 1064 },
+  });
+});
+
 t.test('a statement past its deadline ends the session', async (t) => {
   const session = await openSession(mysql);
   await t.rejects(session.run(statement('SELECT SLEEP(20)'), 100), { name: 'SessionLost' });

@@ -75,6 +75,7 @@ function shifted(session: SqlSession, shift: { server: number }, onLook: () => v
     get usable() {
       return session.usable;
     },
+    runAll: (statements, deadline) => session.runAll(statements, deadline),
     async run(statement, deadline) {
       const result = await session.run(statement, deadline);
       if (!statement.sql.includes('UNIX_TIMESTAMP')) return result;

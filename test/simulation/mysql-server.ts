@@ -15,7 +15,10 @@ export type StatementFault =
   | 'deadlock'
   | 'lock wait timeout';
 
-export type Answer = (error: unknown, result?: SqlResult) => void;
+type Answer = (error: unknown, result?: SqlResult) => void;
+
+/** @param results of the statements before the one that failed */
+export type Answers = (error: unknown, results: readonly SqlResult[]) => void;
 
 /** The server's end of a session. */
 export type Connection = {
@@ -90,31 +93,55 @@ export class MysqlServer {
     return connection;
   }
 
-  receive(connection: Connection, statement: Statement, answer: Answer): void {
+  /** Statements that came together: none follows one that fails. */
+  receive(connection: Connection, statements: readonly Statement[], answer: Answers): void {
     this.#whenThawed(() => {
       if (!connection.alive || connection.gone) return;
       connection.busy = true;
-      const { world } = this;
-      const fault = this.fault(statement);
-      const commits = statement.sql === 'COMMIT';
-      let duration = (commits ? world.between(0.5, 6) : world.between(0.1, 1)) * this.latency;
-      if (fault === 'slow') duration += world.between(10, world.chance(0.3) ? 5000 : 300);
-      if (fault !== null) world.event(commits ? `mysql.commit ${fault}` : `mysql.statement ${fault}`);
-      if (fault === 'lost before') return this.close(connection);
-      connection.committing = commits;
-      world.after(duration, () => {
-        this.#whenThawed(() => {
-          if (!connection.alive) return;
-          if (fault === 'deadlock') {
-            this.#rollBack(connection);
-            return this.#reply(connection, answer, sqlError(1213));
-          }
-          if (fault === 'lock wait timeout') return this.#reply(connection, answer, sqlError(1205));
-          this.#perform(connection, statement, (error, result) => {
-            if (fault === 'lost after') return this.close(connection);
-            if (fault === 'silent') return this.#reply(connection, () => {}, null);
-            this.#reply(connection, answer, error, result);
-          });
+      let told = true;
+      const reply = (error: unknown, results: readonly SqlResult[]) =>
+        this.#reply(connection, told ? answer : null, error, results);
+      const next = (results: readonly SqlResult[]): void => {
+        const statement = statements[results.length];
+        if (statement === undefined) {
+          reply(null, results);
+          return;
+        }
+        const done: Answer = (error, result) =>
+          result === undefined ? reply(error, results) : next([...results, result]);
+        this.#carryOut(connection, statement, done, () => {
+          told = false;
+        });
+      };
+      next([]);
+    });
+  }
+
+  /** @param silence called when the client is not to hear of it */
+  #carryOut(connection: Connection, statement: Statement, answer: Answer, silence: () => void): void {
+    const { world } = this;
+    const fault = this.fault(statement);
+    const commits = statement.sql === 'COMMIT';
+    let duration = (commits ? world.between(0.5, 6) : world.between(0.1, 1)) * this.latency;
+    if (fault === 'slow') duration += world.between(10, world.chance(0.3) ? 5000 : 300);
+    if (fault !== null) world.event(commits ? `mysql.commit ${fault}` : `mysql.statement ${fault}`);
+    if (fault === 'lost before') {
+      this.close(connection);
+      return;
+    }
+    if (fault === 'silent') silence();
+    connection.committing = commits;
+    world.after(duration, () => {
+      this.#whenThawed(() => {
+        if (!connection.alive) return;
+        if (fault === 'deadlock') {
+          this.#rollBack(connection);
+          return answer(sqlError(1213));
+        }
+        if (fault === 'lock wait timeout') return answer(sqlError(1205));
+        this.#perform(connection, statement, (error, result) => {
+          if (fault === 'lost after') return this.close(connection);
+          answer(error, result);
         });
       });
     });
@@ -178,7 +205,12 @@ export class MysqlServer {
     else if (this.up) callback();
   }
 
-  #reply(connection: Connection, answer: Answer, error: unknown, result?: SqlResult): void {
+  #reply(
+    connection: Connection,
+    answer: Answers | null,
+    error: unknown,
+    results: readonly SqlResult[],
+  ): void {
     connection.busy = false;
     connection.committing = false;
     connection.activeAt = this.world.now;
@@ -187,7 +219,7 @@ export class MysqlServer {
       return;
     }
     this.#watchIdle(connection);
-    connection.link.send('down', () => answer(error, result));
+    if (answer !== null) connection.link.send('down', () => answer(error, results));
   }
 
   /** The server ends a session that is silent for its wait_timeout. */

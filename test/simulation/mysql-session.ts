@@ -1,5 +1,5 @@
 import type { SqlResult, SqlSession } from '../../src/database/session.ts';
-import { errnoOf, SessionLost, sessionEnds } from '../../src/database/sql-errors.ts';
+import { errnoOf, SequenceFailed, SessionLost, sessionEnds } from '../../src/database/sql-errors.ts';
 import { type Statement, sessionSettings } from '../../src/database/statements.ts';
 import type { Client, Connection, MysqlServer } from './mysql-server.ts';
 import { sqlError } from './sql-error.ts';
@@ -57,7 +57,16 @@ class SimulatedSession implements SqlSession {
     return this.#usable;
   }
 
-  run(statement: Statement, deadline = DEADLINE): Promise<SqlResult> {
+  async run(statement: Statement, deadline = DEADLINE): Promise<SqlResult> {
+    try {
+      const [result] = await this.runAll([statement], deadline);
+      return result!;
+    } catch (error) {
+      throw error instanceof SequenceFailed ? error.cause : error;
+    }
+  }
+
+  runAll(statements: readonly Statement[], deadline = DEADLINE): Promise<readonly SqlResult[]> {
     if (!this.#usable) return Promise.reject(new SessionLost('the connection to MySQL is closed'));
     const { scope, link } = this.#client;
     return new Promise((resolve, reject) => {
@@ -67,17 +76,17 @@ class SimulatedSession implements SqlSession {
       }, deadline);
       const pending: Pending = { timer, reject };
       this.#pending = pending;
-      const answer = (error: unknown, result?: SqlResult) =>
+      const answer = (error: unknown, results: readonly SqlResult[]) =>
         scope.after(0, () => {
           if (this.#pending !== pending) return;
           this.#pending = null;
           scope.clear(timer);
-          if (error === null || error === undefined) return resolve(result!);
-          if (!sessionEnds(error)) return reject(error);
+          if (error === null || error === undefined) return resolve(results);
+          if (!sessionEnds(error)) return reject(new SequenceFailed(results.length, error));
           this.destroy();
           reject(errnoOf(error) === undefined ? new SessionLost((error as Error).message) : error);
         });
-      link.send('up', () => this.#server.receive(this.#connection, statement, answer));
+      link.send('up', () => this.#server.receive(this.#connection, statements, answer));
     });
   }
 

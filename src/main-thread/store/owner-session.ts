@@ -50,7 +50,14 @@ export type Transaction = {
 
 /** What a transaction's body decided. `write: false`: it wrote nothing that would have to be committed. */
 export type Decision<T> =
-  | { readonly write: true; readonly stamp: number; readonly nextId: number; readonly value: T }
+  | {
+      readonly write: true;
+      readonly stamp: number;
+      readonly nextId: number;
+      /** What it has not run itself: goes with the COMMIT. */
+      readonly statements?: readonly Statement[];
+      readonly value: T;
+    }
   | { readonly write: false; readonly value: T };
 
 /** Gives out the checkpoint that rides on a transaction. */

@@ -2,9 +2,9 @@ import type { Timers } from '../../clock.ts';
 import type { MysqlConfig } from '../../config.ts';
 import type { Connect, SqlSession } from '../../database/session.ts';
 import { progressStatements, type SpanStatements, spanStatements } from '../../database/span-statements.ts';
-import { isLost, isRetryable, isServerWide } from '../../database/sql-errors.ts';
+import { isLost, isRetryable, isServerWide, SequenceFailed } from '../../database/sql-errors.ts';
 import { type StateStatements, stateStatements } from '../../database/state-statements.ts';
-import { transaction as sql } from '../../database/statements.ts';
+import { type Statement, transaction as sql } from '../../database/statements.ts';
 import { DalgaError } from '../../errors.ts';
 import { LeaseTrust, type LeaseTrustOptions } from './lease-trust.ts';
 import { OwnerConnection } from './owner-connection.ts';
@@ -57,16 +57,21 @@ const LONGEST_PAUSE = 200;
  *
  *   START TRANSACTION
  *   SELECT ... FOR UPDATE of the state row       the fence: epoch and owner must be ours
- *   the body's statements
+ *
+ *   what the body runs
+ *
+ *   what the body leaves to be written
  *   UPDATE of spans                              with the checkpoint: how far they have come
  *   UPDATE of the state row                      number, stamp, next_id, checkpoint; renews the lease
  *   COMMIT
+ *
+ * The first block and the last are one round trip each.
  *
  * What can go wrong, and where it leads:
  *
  *   deadlock, lock timeout, or a connection lost before COMMIT was sent: it cannot have committed -> run again
  *   a statement's own error                                              -> ROLLBACK, told to the caller
- *   any error of COMMIT: unknown -> a new session KILLs the old one, locks the state row, and reads the number:
+ *   any error of COMMIT, or a connection lost since it was sent: unknown -> a new session KILLs the old one, locks the state row, and reads the number:
  *     ours: it committed; lower: it was rolled back -> run again; another epoch: fenced
  *
  * Nothing else is written until the outcome is known.
@@ -167,13 +172,12 @@ export class TransactionSession implements OwnerSession {
     const began = this.#options.clock.monotonic();
     const progress: Progress = { taken: null, committed: false };
     try {
-      const { decision, batch, write, look } = await this.#prepare(session, work, progress);
-      if (write === null) {
+      const { decision, batch, writes, look } = await this.#prepare(session, work, progress);
+      if (writes === null) {
         await session.run(sql.rollBack);
         return decision.value;
       }
-      await session.run(write);
-      await this.#commit(session, work, batch);
+      await this.#commit(session, work, writes, batch);
       progress.committed = true;
       this.#refusals.written();
       if (work.release === undefined) {
@@ -189,41 +193,58 @@ export class TransactionSession implements OwnerSession {
     }
   }
 
-  /** All of a transaction but its last write and its COMMIT. `write` is null when there is nothing to commit. */
+  /** All of a transaction but its last round trip. `writes` is null when there is nothing to commit. */
   async #prepare<T>(session: SqlSession, work: Work<T>, progress: Progress) {
     const { epoch, owner, lease } = this.#options;
-    await session.run(sql.start);
-    const state = await this.#lock(session);
+    const state = await this.#begin(session);
     if (state.epoch !== epoch || state.owner !== owner) throw this.#fence(false);
     const look = await this.#trust.look(session, this.#statements);
     const decision = await work.body({ state, run: (statement) => session.run(statement) });
     const batch = state.batch + 1;
     if (work.release !== undefined) {
       const last = work.release.last();
-      await this.#writeSpans(session, last);
-      const checkpoint = written(last.checkpoint);
-      return { decision, batch, look, write: this.#statements.release(epoch, { batch, checkpoint }) };
+      const release = this.#statements.release(epoch, { batch, checkpoint: written(last.checkpoint) });
+      return { decision, batch, look, writes: [...this.#spansWritten(last), release] };
     }
     // As late as can be, so that the checkpoint is as young as can be.
     progress.taken = this.#source?.take() ?? null;
     const checkpoint = written(progress.taken?.checkpoint ?? null);
-    if (!decision.write && progress.taken === null) return { decision, batch, look, write: null };
-    await this.#writeSpans(session, progress.taken ?? NO_PROGRESS);
+    if (!decision.write && progress.taken === null) return { decision, batch, look, writes: null };
     const { stamp, nextId } = decision.write ? decision : state;
-    const write = this.#statements.write(epoch, { batch, stamp, nextId, lease, checkpoint });
-    return { decision, batch, look, write };
+    const writes = [
+      ...((decision.write && decision.statements) || []),
+      ...this.#spansWritten(progress.taken ?? NO_PROGRESS),
+      this.#statements.write(epoch, { batch, stamp, nextId, lease, checkpoint }),
+    ];
+    return { decision, batch, look, writes };
   }
 
-  async #writeSpans(session: SqlSession, { spans }: ProgressWrite): Promise<void> {
-    if (spans === null) return;
-    for (const statement of progressStatements(this.#spanStatements, spans)) await session.run(statement);
+  #spansWritten({ spans }: ProgressWrite): readonly Statement[] {
+    return spans === null ? [] : progressStatements(this.#spanStatements, spans);
+  }
+
+  /** Begins a transaction, and locks the state row. */
+  async #begin(session: SqlSession) {
+    const [, locked] = await session.runAll([sql.start, this.#statements.lock()]).catch(throwCause);
+    const [epoch, owner, batch, stamp, nextId] = locked?.rows[0] ?? [];
+    return {
+      ...{ epoch: Number(epoch), owner, batch: Number(batch) },
+      ...{ stamp: Number(stamp), nextId: Number(nextId) },
+    };
   }
 
   /** @throws RolledBack when the COMMIT was lost and did not happen; Fenced when that cannot be known any more */
-  async #commit<T>(session: SqlSession, work: Work<T>, batch: number): Promise<void> {
+  async #commit<T>(
+    session: SqlSession,
+    work: Work<T>,
+    writes: readonly Statement[],
+    batch: number,
+  ): Promise<void> {
     try {
-      await session.run(sql.commit);
+      await session.runAll([...writes, sql.commit]);
     } catch (error) {
+      // The COMMIT was not come to.
+      if (error instanceof SequenceFailed && error.completed < writes.length) throw error.cause;
       this.#connection.lose(session, error);
       if (!(await this.#findOut(work, batch))) throw new RolledBack('the transaction was rolled back');
     }
@@ -246,9 +267,8 @@ export class TransactionSession implements OwnerSession {
         let session: SqlSession | null = null;
         try {
           session = await this.#connection.session(clock.monotonic() + this.#patience);
-          await session.run(sql.start);
           // The old session has been told to end; until it has, its lock on the row makes this wait.
-          const state = await this.#lock(session);
+          const state = await this.#begin(session);
           await session.run(sql.rollBack);
           if (state.epoch !== epoch) throw this.#fence(true);
           return state.batch === batch;
@@ -261,15 +281,6 @@ export class TransactionSession implements OwnerSession {
     } finally {
       timers.clear(timer);
     }
-  }
-
-  async #lock(session: SqlSession) {
-    const { rows } = await session.run(this.#statements.lock());
-    const [epoch, owner, batch, stamp, nextId] = rows[0] ?? [];
-    return {
-      ...{ epoch: Number(epoch), owner, batch: Number(batch) },
-      ...{ stamp: Number(stamp), nextId: Number(nextId) },
-    };
   }
 
   /** Ends a transaction that failed before its COMMIT was sent. */
@@ -329,6 +340,10 @@ const NO_PROGRESS: ProgressWrite = { checkpoint: null, spans: null };
 
 /** A COMMIT was lost, and the transaction is known to have been rolled back. */
 class RolledBack extends Error {}
+
+function throwCause(error: unknown): never {
+  throw error instanceof SequenceFailed ? error.cause : error;
+}
 
 async function renewOnly({ state }: Transaction): Promise<Decision<void>> {
   return { write: true, stamp: state.stamp, nextId: state.nextId, value: undefined };

@@ -3,7 +3,7 @@ import { systemTimers } from '../../clock.ts';
 import { decodeScheduleRow, PAYLOAD_COLUMN } from '../../database/job-row.ts';
 import { type SpanStatements, spanStatements } from '../../database/span-statements.ts';
 import { isServerWide } from '../../database/sql-errors.ts';
-import { type JobStatements, jobStatements } from '../../database/statements.ts';
+import { type JobStatements, jobStatements, type Statement } from '../../database/statements.ts';
 import { DalgaError } from '../../errors.ts';
 import type { JobRequest } from '../../job/change-row.ts';
 import type { IfMatch } from '../../job/entity-tag.ts';
@@ -268,9 +268,8 @@ class Coalescer implements WriteCoalescer {
             stamp = gate.open(clock.now());
           }
           began = clock.monotonic();
-          const planned = await this.#plan(batch, stamp, transaction);
-          plan = planned;
-          return this.#write(planned, stamp, transaction);
+          plan = await this.#plan(batch, stamp, transaction);
+          return this.#write(plan, stamp);
         },
         () => this.#queue.refuse(batch ?? [], outcomeUnknown()),
       );
@@ -335,14 +334,15 @@ class Coalescer implements WriteCoalescer {
     return rows.map((row) => row.with(PAYLOAD_COLUMN, payloads.get(row[0]) ?? null));
   }
 
-  async #write(plan: BatchPlan, stamp: number, transaction: Transaction): Promise<Decision<void>> {
+  #write(plan: BatchPlan, stamp: number): Decision<void> {
     if (plan.changes.length === 0) return { write: false, value: undefined };
+    const statements: Statement[] = [];
     // First, since a job may come back under a new id, and its key is unique.
-    if (plan.removals.length > 0) await transaction.run(this.#statements.remove(plan.removals));
-    if (plan.upserts.length > 0) await transaction.run(this.#statements.upsert(plan.upserts));
-    if (plan.spans.length > 0) await transaction.run(this.#spanStatements.insert(plan.spans));
-    if (plan.endedSpans.length > 0) await transaction.run(this.#spanStatements.remove(plan.endedSpans));
-    return { write: true, stamp, nextId: plan.nextId, value: undefined };
+    if (plan.removals.length > 0) statements.push(this.#statements.remove(plan.removals));
+    if (plan.upserts.length > 0) statements.push(this.#statements.upsert(plan.upserts));
+    if (plan.spans.length > 0) statements.push(this.#spanStatements.insert(plan.spans));
+    if (plan.endedSpans.length > 0) statements.push(this.#spanStatements.remove(plan.endedSpans));
+    return { write: true, stamp, nextId: plan.nextId, statements, value: undefined };
   }
 
   #apply(batch: readonly Waiting[], { changes, answers, events }: BatchPlan, stamp: number): void {

@@ -35,7 +35,7 @@ export function trapCommit(
   proxy.listen((from, data, connection) => {
     if (from === 'server') {
       if (!trapped || connection !== writer) return null;
-      answered.open();
+      if (isLastAnswer(data)) answered.open();
       return answer;
     }
     const statement = data.toString('latin1');
@@ -53,7 +53,16 @@ export function isWriteOfJob(statement: string): boolean {
   return statement.includes('INSERT INTO `dalga` ');
 }
 
-/** A packet of MySQL's protocol: its length in three bytes, its number, the command (3 is a query), the text. */
+/** The statements that end a transaction go together, and in one piece where they are short. */
 export function isCommit(data: Buffer): boolean {
-  return data.length === 11 && data[4] === 3 && data.toString('latin1', 5) === 'COMMIT';
+  return data.toString('latin1').endsWith('; COMMIT');
+}
+
+/** Whether it ends with an OK packet that says that no other answer follows; rows are affected by the hundred at most. */
+function isLastAnswer(data: Buffer): boolean {
+  let last = data;
+  for (let rest = data; rest.length > 0; rest = rest.subarray(4 + rest.readUIntLE(0, 3))) last = rest;
+  // Length, number, 0, affected rows, last id, status.
+  const MORE_RESULTS = 8;
+  return (last.readUInt16LE(7) & MORE_RESULTS) === 0;
 }

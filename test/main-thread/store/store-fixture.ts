@@ -15,6 +15,7 @@ import { createTables } from '../../../src/main-thread/store/schema-check.ts';
 import { WatermarkGate } from '../../../src/main-thread/store/watermark-gate.ts';
 import { createWriteCoalescer, type WriteCoalescer } from '../../../src/main-thread/store/write-coalescer.ts';
 import type { Change } from '../../../src/protocol/main-scheduler.ts';
+import { inTurn } from '../../helpers/in-turn.ts';
 import { testMysql } from '../../helpers/servers.ts';
 
 export const silent = pino({ level: 'silent' });
@@ -70,6 +71,7 @@ export function breakable(mysql: MysqlConfig, interfere: Interference): Connect 
       get usable() {
         return inner.usable && !lost;
       },
+      runAll: inTurn((statement, deadline) => session.run(statement, deadline)),
       async run(statement, deadline) {
         const effect = interfere(statement, inner);
         if (effect instanceof Error) throw effect;
