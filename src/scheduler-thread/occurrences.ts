@@ -163,10 +163,7 @@ export class Occurrences {
     counts.due += turn.behind + turn.skipped + (turn.runs ? 1 : 0);
     counts.superseded += turn.behind;
     counts.skipped += turn.skipped;
-    if (turn.skipped > 0) {
-      this.history.note(Event.skipped, arena.id.get(slot), first, 0, now, turn.skipped);
-      this.events?.skipped(slot, first, turn.skipped, now);
-    }
+    this.#tellSkipped(slot, first, turn.skipped, now);
     if (each) this.cut += turn.skipped;
     let waiting = -1;
     let covering = -1;
@@ -251,14 +248,19 @@ export class Occurrences {
       counts.due += turn.skipped;
       counts.skipped += turn.skipped;
       this.cut += turn.skipped;
-      if (turn.skipped > 0) {
-        this.history.note(Event.skipped, arena.id.get(slot), first, 0, clock, turn.skipped);
-      }
+      this.#tellSkipped(slot, first, turn.skipped, clock);
       first = turn.runs ? turn.time : Number.POSITIVE_INFINITY;
     }
     if (missed.timeOf(slot) === Number.POSITIVE_INFINITY) missed.set(slot, first);
     queue.set(slot, arena.firstAtOrAfter(slot, clock + 1));
     this.#settleIfOver(slot);
+  }
+
+  /** Nothing runs for so many times, of which `first` is the first. */
+  #tellSkipped(slot: number, first: number, count: number, now: number): void {
+    if (count === 0) return;
+    this.history.note(Event.skipped, this.arena.id.get(slot), first, 0, now, count);
+    this.events?.skipped(slot, first, count, now);
   }
 
   /** Whether a flight that waits is to wait for the rate of catch-ups before it is sent. @param now Unix ms */

@@ -179,7 +179,10 @@ t.test('misfire=all runs each at the rate, and what comes meanwhile is on time',
       misfireBacklog: 10,
       limits,
     });
+    stage.scheduler.tellOf([{ type: 'misfired', all: true, routingKeys: [] }]);
     const seen = await watch(stage, MINUTE);
+    const dropped = stage.scheduler.takeEvents()!.events.filter(({ messageId }) => messageId === null);
+    t.match(dropped, [{ count: 10, scheduledAt: row.schedule.firstRun }], 'what was cut is told');
     t.same(
       seen.map(({ message }) => (message.time - NOW - 30_000) / MINUTE).sort((a, b) => a - b),
       [-10, -9, -8, -7, -6, -5, -4, -3, -2, -1, 0],
