@@ -2,7 +2,7 @@ import type { Timers } from '../../clock.ts';
 import type { MysqlConfig } from '../../config.ts';
 import type { Connect, SqlSession } from '../../database/session.ts';
 import { progressStatements, type SpanStatements, spanStatements } from '../../database/span-statements.ts';
-import { isLost, isRetryable, isServerWide, SequenceFailed } from '../../database/sql-errors.ts';
+import { errnoOf, isLost, isRetryable, isServerWide, SequenceFailed } from '../../database/sql-errors.ts';
 import { type StateStatements, stateStatements } from '../../database/state-statements.ts';
 import { type Statement, transaction as sql } from '../../database/statements.ts';
 import { DalgaError } from '../../errors.ts';
@@ -187,6 +187,8 @@ export class TransactionSession implements OwnerSession {
       return decision.value;
     } catch (error) {
       await this.#abandon(session, error);
+      // What the server refused it would refuse again.
+      if (error instanceof RolledBack && isRefusal(error.cause) && !work.toldUncertain) throw error.cause;
       throw error;
     } finally {
       if (progress.taken !== null) this.#source?.finished(progress.committed);
@@ -246,7 +248,8 @@ export class TransactionSession implements OwnerSession {
       // The COMMIT was not come to.
       if (error instanceof SequenceFailed && error.completed < writes.length) throw error.cause;
       this.#connection.lose(session, error);
-      if (!(await this.#findOut(work, batch))) throw new RolledBack('the transaction was rolled back');
+      if (await this.#findOut(work, batch)) return;
+      throw new RolledBack('the transaction was rolled back', { cause: error });
     }
   }
 
@@ -340,6 +343,11 @@ const NO_PROGRESS: ProgressWrite = { checkpoint: null, spans: null };
 
 /** A COMMIT was lost, and the transaction is known to have been rolled back. */
 class RolledBack extends Error {}
+
+/** An error of the server's own, for which a transaction is not run again. */
+function isRefusal(error: unknown): boolean {
+  return errnoOf(error) !== undefined && !isLost(error) && !isRetryable(error);
+}
 
 function throwCause(error: unknown): never {
   throw error instanceof SequenceFailed ? error.cause : error;

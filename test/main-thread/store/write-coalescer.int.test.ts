@@ -125,6 +125,22 @@ t.test('a statement that fails fails only the request that is at fault', async (
   t.equal(posted.flat().length, 39);
 });
 
+t.test('a batch that the server ends the session for is halved', async (t) => {
+  const fixture = await storeFixture(t);
+  const tooLarge = Object.assign(new Error('Got a packet bigger than max_allowed_packet'), {
+    ...{ errno: 1153, sqlState: '08S01' },
+  });
+  const connect = breakable(fixture.mysql, ({ sql }, session) => {
+    if (!sql.startsWith('INSERT INTO `jobs` ') || !sql.includes('), (')) return 'pass';
+    session.destroy();
+    return tooLarge;
+  });
+  const { coalescer, posted } = writesOf(t, fixture, await own(t, fixture, { connect }));
+  await Promise.all(['a', 'b', 'c'].map((job) => coalescer.put(key(job), EVERY_MINUTE, REPLACE)));
+  t.equal(posted.length, 3);
+  t.equal(await fixture.value('SELECT COUNT(*) FROM jobs'), 3);
+});
+
 t.test('a server that only reads refuses all with database_unavailable', async (t) => {
   const fixture = await storeFixture(t);
   const readOnly = Object.assign(new Error('running with --read-only'), { errno: 1290, sqlState: 'HY000' });
