@@ -48,13 +48,24 @@ export class ApiClient {
   async #ask(method: 'GET' | 'PUT', path: string): Promise<void> {
     const begun = performance.now();
     try {
-      const answer = await fetch(`${this.#url}/${path}`, { method, signal: AbortSignal.timeout(PATIENCE) });
-      await answer.arrayBuffer();
+      let answer = await this.#fetch(method, path);
+      const wait = answer.headers.get('retry-after');
+      // A machine that stalls keeps MySQL from answering in time: a client is told when to ask again, once.
+      if (answer.status === 503 && wait !== null) {
+        await delay(Number(wait) * 1000);
+        answer = await this.#fetch(method, path);
+      }
       if (answer.status >= 300) this.#failures.push(`${method} ${path}: ${answer.status}`);
       this.#counts[method]++;
     } catch (error) {
       this.#failures.push(`${method} ${path}: ${error}`);
     }
     this.#slowest = Math.max(this.#slowest, performance.now() - begun);
+  }
+
+  async #fetch(method: 'GET' | 'PUT', path: string): Promise<Response> {
+    const answer = await fetch(`${this.#url}/${path}`, { method, signal: AbortSignal.timeout(PATIENCE) });
+    await answer.arrayBuffer();
+    return answer;
   }
 }
