@@ -137,32 +137,29 @@ class Mysql2Session implements SqlSession {
   }
 
   async run(statement: Statement, deadline = this.#deadline): Promise<SqlResult> {
-    if (!this.#usable) throw new SessionLost('the connection to MySQL is closed');
-    const sql = formatStatement(statement);
-    return this.#within<SqlResult>(deadline, 'a statement', (done) => {
-      this.#connection.query({ sql, rowsAsArray: true }, (error, result) => {
-        if (error) return done(error);
-        done(null, toResult(result as ServerResult));
-      });
-    });
+    return toResult((await this.#query(formatStatement(statement), deadline)) as ServerResult);
   }
 
   async runAll(statements: readonly Statement[], deadline = this.#deadline): Promise<readonly SqlResult[]> {
-    if (!this.#usable) throw new SessionLost('the connection to MySQL is closed');
     const sql = statements.map(formatStatement).join('; ');
     let completed = 0;
     try {
-      const results = await this.#within<readonly ServerResult[]>(deadline, 'statements', (done) => {
-        const query = this.#connection.query({ sql, rowsAsArray: true }, (error, results) =>
-          done(error, (statements.length === 1 ? [results] : results) as ServerResult[]),
-        );
-        // Of each that returns no rows: those come with the callback.
-        query.on('result', () => completed++);
-      });
-      return results.map(toResult);
+      const results = await this.#query(sql, deadline, () => completed++);
+      return ((statements.length === 1 ? [results] : results) as ServerResult[]).map(toResult);
     } catch (error) {
       throw sessionEnds(error) ? error : new SequenceFailed(completed, error);
     }
+  }
+
+  /** @param onCompleted hears of each statement that returns no rows. @throws SessionLost, at once or later */
+  #query(sql: string, deadline: number, onCompleted?: () => void): Promise<unknown> {
+    if (!this.#usable) throw new SessionLost('the connection to MySQL is closed');
+    return this.#within<unknown>(deadline, 'a statement', (done) => {
+      const query = this.#connection.query({ sql, rowsAsArray: true }, (error, result) =>
+        done(error, result),
+      );
+      if (onCompleted !== undefined) query.on('result', onCompleted);
+    });
   }
 
   destroy(): void {

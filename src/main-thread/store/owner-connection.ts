@@ -70,10 +70,11 @@ export class OwnerConnection {
     }
   }
 
-  /** Gives the session up: it was lost, or what it did is not known. */
+  /** Gives the session up: it was lost, or what it did is not known. Again for one that was given up it does nothing. */
   lose(session: SqlSession, error: unknown): void {
     session.destroy();
-    if (session === this.#session) this.#giveUp();
+    if (session !== this.#session) return;
+    this.#giveUp();
     this.#noteAway(error);
   }
 

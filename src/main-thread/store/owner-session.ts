@@ -54,7 +54,7 @@ export type Decision<T> =
       readonly write: true;
       readonly stamp: number;
       readonly nextId: number;
-      /** What it has not run itself: goes with the COMMIT. */
+      /** What it has not run itself, none of which returns rows: goes with the COMMIT. */
       readonly statements?: readonly Statement[];
       readonly value: T;
     }

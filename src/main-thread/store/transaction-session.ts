@@ -2,7 +2,7 @@ import type { Timers } from '../../clock.ts';
 import type { MysqlConfig } from '../../config.ts';
 import type { Connect, SqlSession } from '../../database/session.ts';
 import { progressStatements, type SpanStatements, spanStatements } from '../../database/span-statements.ts';
-import { errnoOf, isLost, isRetryable, isServerWide, SequenceFailed } from '../../database/sql-errors.ts';
+import { isLost, isRetryable, isServerWide, SequenceFailed } from '../../database/sql-errors.ts';
 import { type StateStatements, stateStatements } from '../../database/state-statements.ts';
 import { type Statement, transaction as sql } from '../../database/statements.ts';
 import { DalgaError } from '../../errors.ts';
@@ -69,10 +69,12 @@ const LONGEST_PAUSE = 200;
  *
  * What can go wrong, and where it leads:
  *
- *   deadlock, lock timeout, or a connection lost before COMMIT was sent: it cannot have committed -> run again
- *   a statement's own error                                              -> ROLLBACK, told to the caller
- *   any error of COMMIT, or a connection lost since it was sent: unknown -> a new session KILLs the old one, locks the state row, and reads the number:
- *     ours: it committed; lower: it was rolled back -> run again; another epoch: fenced
+ *   deadlock, lock timeout, or a connection lost before the last round trip: it cannot have committed -> run again
+ *   a statement's own error                                                     -> ROLLBACK, told to the caller
+ *   any error of COMMIT, or a session that ends in the last round trip: unknown -> a new session KILLs the old one,
+ *     locks the state row, and reads the number:
+ *     ours: it committed; lower: it was rolled back -> run again, unless the server had refused the statements as a
+ *     whole, which is told to the caller; another epoch: fenced
  *
  * Nothing else is written until the outcome is known.
  */
@@ -187,8 +189,6 @@ export class TransactionSession implements OwnerSession {
       return decision.value;
     } catch (error) {
       await this.#abandon(session, error);
-      // What the server refused it would refuse again.
-      if (error instanceof RolledBack && isRefusal(error.cause) && !work.toldUncertain) throw error.cause;
       throw error;
     } finally {
       if (progress.taken !== null) this.#source?.finished(progress.committed);
@@ -235,7 +235,9 @@ export class TransactionSession implements OwnerSession {
     };
   }
 
-  /** @throws RolledBack when the COMMIT was lost and did not happen; Fenced when that cannot be known any more */
+  /**
+   * @throws a write's own error; RolledBack when the COMMIT did not happen; Fenced when that cannot be known any more
+   */
   async #commit<T>(
     session: SqlSession,
     work: Work<T>,
@@ -245,11 +247,14 @@ export class TransactionSession implements OwnerSession {
     try {
       await session.runAll([...writes, sql.commit]);
     } catch (error) {
-      // The COMMIT was not come to.
+      // The COMMIT was not come to: no write returns rows.
       if (error instanceof SequenceFailed && error.completed < writes.length) throw error.cause;
       this.#connection.lose(session, error);
       if (await this.#findOut(work, batch)) return;
-      throw new RolledBack('the transaction was rolled back', { cause: error });
+      // What was refused as a whole would be again: more bytes than the server takes.
+      const isRefusal = !isLost(error) && !(error instanceof SequenceFailed);
+      if (isRefusal && !work.toldUncertain) throw error;
+      throw new RolledBack('the transaction was rolled back');
     }
   }
 
@@ -286,10 +291,8 @@ export class TransactionSession implements OwnerSession {
     }
   }
 
-  /** Ends a transaction that failed before its COMMIT was sent. */
+  /** Ends a transaction that failed, unless its session is gone already. */
   async #abandon(session: SqlSession, error: unknown): Promise<void> {
-    // Then COMMIT was sent, and its session is gone already.
-    if (error instanceof RolledBack || (error instanceof Fenced && error.uncertain)) return;
     if (isLost(error) || !session.usable) {
       this.#connection.lose(session, error);
       return;
@@ -297,7 +300,7 @@ export class TransactionSession implements OwnerSession {
     try {
       await session.run(sql.rollBack);
     } catch (failure) {
-      // It never sent COMMIT, so the server rolls it back when the session ends.
+      // It never came to its COMMIT, so the server rolls it back when the session ends.
       this.#connection.lose(session, failure);
     }
   }
@@ -343,11 +346,6 @@ const NO_PROGRESS: ProgressWrite = { checkpoint: null, spans: null };
 
 /** A COMMIT was lost, and the transaction is known to have been rolled back. */
 class RolledBack extends Error {}
-
-/** An error of the server's own, for which a transaction is not run again. */
-function isRefusal(error: unknown): boolean {
-  return errnoOf(error) !== undefined && !isLost(error) && !isRetryable(error);
-}
 
 function throwCause(error: unknown): never {
   throw error instanceof SequenceFailed ? error.cause : error;

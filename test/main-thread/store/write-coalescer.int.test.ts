@@ -168,6 +168,27 @@ t.test('a deadlock is tried again', async (t) => {
   t.equal(posted.length, 1);
 });
 
+t.test('a COMMIT that the server answers with an error is found out, and run again', async (t) => {
+  const fixture = await storeFixture(t);
+  const duringCommit = Object.assign(new Error('Got error during COMMIT'), {
+    errno: 1180,
+    sqlState: 'HY000',
+  });
+  let wrote = false;
+  let errors = 1;
+  const connect = breakable(fixture.mysql, ({ sql }) => {
+    wrote ||= sql.startsWith('INSERT INTO `jobs` ');
+    if (!wrote || sql !== 'COMMIT' || errors === 0) return 'pass';
+    errors--;
+    return duringCommit;
+  });
+  const { coalescer, posted } = writesOf(t, fixture, await own(t, fixture, { connect }));
+  await Promise.all(['a', 'b'].map((job) => coalescer.put(key(job), EVERY_MINUTE, REPLACE)));
+  t.equal(errors, 0);
+  t.equal(posted.length, 1, 'as one batch: none of them is at fault');
+  t.equal(await fixture.value('SELECT COUNT(*) FROM jobs'), 2);
+});
+
 t.test('settled jobs are absent at once and deleted a little later', async (t) => {
   const fixture = await storeFixture(t);
   const { coalescer, posted } = writesOf(t, fixture, await own(t, fixture));
