@@ -15,7 +15,7 @@ export const PARTITION = 0;
 /** Ids that are compared in one statement: few enough for the range optimiser of the primary key. */
 export const IDS_PER_STATEMENT = 200;
 
-/** s, MySQL's shortest: below every wait_timeout and every statement's deadline. */
+/** s, MySQL's shortest: a lock that is not to be had ends one statement, before a deadline ends the session. */
 const LOCK_WAIT_TIMEOUT = 1;
 
 const TABLE_NAME = /^[A-Za-z0-9_$-]{1,50}$/;

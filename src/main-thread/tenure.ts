@@ -183,10 +183,6 @@ export class Tenure {
           },
         },
       );
-      if (this.#abort.signal.aborted) {
-        await owned.session.release(null);
-        return;
-      }
       // A clock that has stepped on since it was last compared is no reason.
       if (owned.watermark > clock.now() + STEP_LIMIT) {
         try {
@@ -195,6 +191,10 @@ export class Tenure {
           await owned.session.close();
           throw new StartupError(`MySQL's clock could not be read: ${(error as Error).message}`);
         }
+      }
+      if (this.#abort.signal.aborted) {
+        await owned.session.release(null);
+        return;
       }
       if (owned.watermark > clock.now() + STEP_LIMIT) {
         await owned.session.release(null);

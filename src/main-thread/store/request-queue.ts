@@ -7,8 +7,9 @@ export type Answered = { readonly answer: WriteAnswer; readonly number: number }
 /** A request whose promise waits. Settling it twice does nothing. */
 export type Waiting = {
   readonly request: WriteRequest;
-  /** Monotonic ms. */
-  readonly at: number;
+  /** Monotonic ms: no batch takes it later. */
+  readonly until: number;
+  readonly bulk: boolean;
   resolve(answered: Answered): void;
   reject(error: DalgaError): void;
 };
@@ -50,12 +51,14 @@ export class RequestQueue {
   readonly #clock: Clock;
   readonly #timers: Timers;
   #waiting: Waiting[] = [];
-  /** Parts of a batch that failed: each goes alone, before all others. */
+  /** Parts of a batch of single requests that failed: each goes alone, before all others. */
   #parts: (readonly Waiting[])[] = [];
   #bulk: (readonly Waiting[])[] = [];
   #bulkTurn = false;
   #limit = LARGEST_BATCH;
   #timer: unknown = null;
+  /** Monotonic ms: when the timer fires. */
+  #watchedUntil = Number.POSITIVE_INFINITY;
 
   constructor(clock: Clock, timers: Timers) {
     this.#clock = clock;
@@ -68,14 +71,15 @@ export class RequestQueue {
 
   add(request: WriteRequest): Promise<Answered> {
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ request, at: this.#clock.monotonic(), resolve, reject });
-      this.#watch();
+      const until = this.#clock.monotonic() + LONGEST_WAIT;
+      this.#waiting.push({ request, until, bulk: false, resolve, reject });
+      this.#watch(until);
     });
   }
 
   /** Requests of a bulk load. Resolves to what became of each, once that is known of all. */
   addBulk(requests: readonly WriteRequest[]): Promise<readonly (Answered | DalgaError)[]> {
-    const at = this.#clock.monotonic();
+    const until = this.#clock.monotonic() + LONGEST_BULK_WAIT;
     return new Promise((resolve) => {
       const outcomes: (Answered | DalgaError)[] = new Array(requests.length);
       let open = requests.length;
@@ -85,13 +89,13 @@ export class RequestQueue {
         if (--open === 0) resolve(outcomes);
       };
       const waiting = requests.map((request, index) => ({
-        ...{ request, at },
+        ...{ request, until, bulk: true },
         resolve: (answered: Answered) => settle(index, answered),
         reject: (error: DalgaError) => settle(index, error),
       }));
       if (waiting.length === 0) return resolve(outcomes);
       this.#bulk.push(waiting);
-      this.#watch();
+      this.#watch(until);
     });
   }
 
@@ -124,8 +128,19 @@ export class RequestQueue {
   /** Puts a batch that failed back as two halves. */
   split(batch: readonly Waiting[]): void {
     const middle = Math.ceil(batch.length / 2);
-    this.#parts.unshift(batch.slice(0, middle), batch.slice(middle));
-    this.#watch();
+    const list = batch[0]?.bulk ? this.#bulk : this.#parts;
+    list.unshift(batch.slice(0, middle), batch.slice(middle));
+    this.#watch(batch[0]!.until);
+  }
+
+  /** Puts a batch back that MySQL did not take in time, and refuses single requests: their clients wait. */
+  putBack(batch: readonly Waiting[], error: DalgaError): void {
+    if (!batch[0]?.bulk) {
+      this.refuse(batch, error);
+      return;
+    }
+    this.#bulk.unshift(batch);
+    this.#watch(batch[0].until);
   }
 
   refuse(batch: readonly Waiting[], error: DalgaError): void {
@@ -145,40 +160,45 @@ export class RequestQueue {
     this.#timers.clear(this.#timer);
   }
 
-  /** Learns from a batch how many requests fit into the time that a transaction may take. @param duration ms */
-  learn(duration: number): void {
+  /**
+   * Learns from a batch how many requests fit into the time that a transaction may take.
+   *
+   * @param duration ms
+   * @param committed one that failed tells only that it was too long
+   */
+  learn(duration: number, committed: boolean): void {
     if (duration > LONGEST_TRANSACTION) this.#limit = Math.max(SMALLEST_BATCH, Math.floor(this.#limit / 2));
-    else if (duration < LONGEST_TRANSACTION / 2) {
+    else if (committed && duration < LONGEST_TRANSACTION / 2) {
       this.#limit = Math.min(LARGEST_BATCH, Math.ceil(this.#limit * 1.2));
     }
   }
 
   /** One timer for the request whose time runs out first. */
-  #watch(): void {
-    if (this.#timer !== null) return;
-    const first = Math.min(
-      (this.#waiting[0]?.at ?? Infinity) + LONGEST_WAIT,
-      (this.#parts[0]?.[0]?.at ?? Infinity) + LONGEST_WAIT,
-      (this.#bulk[0]?.[0]?.at ?? Infinity) + LONGEST_BULK_WAIT,
-    );
-    if (first === Infinity) return;
+  #watch(until: number): void {
+    if (until >= this.#watchedUntil) return;
+    this.#watchedUntil = until;
+    this.#timers.clear(this.#timer);
     this.#timer = this.#timers.set(() => {
-      this.#timer = null;
+      this.#watchedUntil = Number.POSITIVE_INFINITY;
       this.#expire();
-      this.#watch();
-    }, first - this.#clock.monotonic());
+      for (const oldest of [this.#parts[0]?.[0], this.#waiting[0], this.#bulk[0]?.[0]]) {
+        if (oldest !== undefined) this.#watch(oldest.until);
+      }
+    }, until - this.#clock.monotonic());
   }
 
   #expire(): void {
     const now = this.#clock.monotonic();
-    const isOld = ({ at }: Waiting) => at <= now - LONGEST_WAIT;
-    const isOldBulk = ([first]: readonly Waiting[]) => first!.at <= now - LONGEST_BULK_WAIT;
     const error = new DalgaError('database_unavailable', 'MySQL has not taken the change in time');
-    const fresh = this.#waiting.findIndex((waiting) => !isOld(waiting));
-    this.refuse(this.#waiting.splice(0, fresh === -1 ? this.#waiting.length : fresh), error);
-    this.refuse(this.#parts.filter((part) => part.every(isOld)).flat(), error);
-    this.#parts = this.#parts.filter((part) => !part.every(isOld));
-    this.refuse(this.#bulk.filter(isOldBulk).flat(), error);
-    this.#bulk = this.#bulk.filter((part) => !isOldBulk(part));
+    const refuseOld = (waiting: readonly Waiting[]): Waiting[] => {
+      const fresh = waiting.findIndex(({ until }) => until > now);
+      const old = fresh === -1 ? waiting.length : fresh;
+      this.refuse(waiting.slice(0, old), error);
+      return waiting.slice(old);
+    };
+    const isLeft = (part: readonly Waiting[]): boolean => part.length > 0;
+    this.#waiting = refuseOld(this.#waiting);
+    this.#parts = this.#parts.map(refuseOld).filter(isLeft);
+    this.#bulk = this.#bulk.map(refuseOld).filter(isLeft);
   }
 }

@@ -24,7 +24,7 @@ export function outcomeUnknown(): DalgaError {
   );
 }
 
-export function isUnavailable(error: unknown): boolean {
+export function isUnavailable(error: unknown): error is DalgaError {
   return error instanceof DalgaError && error.code === 'database_unavailable';
 }
 

@@ -115,8 +115,9 @@ export function createWriteCoalescer(options: CoalescerOptions): WriteCoalescer 
  * load a request is its own transaction and waits for nothing.
  *
  *   queued -> in a batch -> answered
- *      \          \-------> queued again in half a batch, when a statement failed for what one of them wants
- *       \-----------------> refused, when no batch took it in time (MySQL is away)
+ *      \          \-------> queued again: in half a batch, when a statement failed for what one of them wants; those
+ *       \                   of a bulk load also when MySQL was too slow, or away
+ *        \----------------> refused, when no batch took it in time
  */
 class Coalescer implements WriteCoalescer {
   readonly #options: CoalescerOptions;
@@ -258,6 +259,7 @@ class Coalescer implements WriteCoalescer {
     let stamp = 0;
     let plan: BatchPlan | null = null;
     let began = 0;
+    let answered = false;
     try {
       await session.transaction(
         async (transaction) => {
@@ -271,13 +273,17 @@ class Coalescer implements WriteCoalescer {
           plan = await this.#plan(batch, stamp, transaction);
           return this.#write(plan, stamp);
         },
-        () => this.#queue.refuse(batch ?? [], outcomeUnknown()),
+        () => {
+          answered = true;
+          this.#queue.refuse(batch ?? [], outcomeUnknown());
+        },
       );
     } catch (error) {
-      this.#failed(batch, stamp, error);
+      if (batch !== null) this.#queue.learn(clock.monotonic() - began, false);
+      this.#failed(answered ? [] : batch, stamp, error);
       return;
     }
-    this.#queue.learn(clock.monotonic() - began);
+    this.#queue.learn(clock.monotonic() - began, true);
     try {
       this.#apply(batch ?? [], plan!, stamp);
     } catch (error) {
@@ -386,6 +392,10 @@ class Coalescer implements WriteCoalescer {
       return;
     }
     gate.rolledBack(stamp);
+    if (isUnavailable(error)) {
+      this.#queue.putBack(batch, error);
+      return;
+    }
     const own = !(error instanceof Fenced) && !(error instanceof DalgaError) && !isServerWide(error);
     if (own && batch.length > 1) {
       // One of them is at fault: the halves go alone, and so on, until it is found.

@@ -54,3 +54,82 @@ t.test('a bulk load waits longer for MySQL than single requests, and not for eve
   t.match(await outcomes, [{ code: 'database_unavailable' }]);
   t.equal(queue.size, 0);
 });
+
+t.test('a single request is told in time, whatever waits already', async (t) => {
+  const { time, queue } = setUp();
+  const outcomes = queue.addBulk([remove('bulk')]);
+  await time.advance(1000);
+  let told = false;
+  queue.add(remove('single')).catch(() => {
+    told = true;
+  });
+  await time.advance(1999);
+  t.notOk(told);
+  await time.advance(1);
+  t.ok(told);
+  await time.advance(6999);
+  t.equal(queue.size, 1);
+  await time.advance(1);
+  t.match(await outcomes, [{ code: 'database_unavailable' }]);
+});
+
+t.test('halves of a bulk load go behind single requests and have the time of a bulk load', async (t) => {
+  const { time, queue, take } = setUp();
+  const outcomes = queue.addBulk([remove('1'), remove('2'), remove('3')]);
+  queue.split(queue.take());
+  void queue.add(remove('single'));
+  t.same([take(), take(), take()], [['single'], ['1', '2'], ['3']]);
+  t.equal(queue.size, 0);
+
+  const others = queue.addBulk([remove('4'), remove('5')]);
+  queue.split(queue.take());
+  await time.advance(9999);
+  t.equal(queue.size, 2);
+  await time.advance(1);
+  t.match(await others, [{ code: 'database_unavailable' }, { code: 'database_unavailable' }]);
+  void outcomes;
+});
+
+t.test('of a part that is only partly old, the old are refused', async (t) => {
+  const { time, queue, take } = setUp();
+  const old = queue.add(remove('old')).catch((error: DalgaError) => error);
+  await time.advance(1500);
+  void queue.add(remove('young'));
+  void queue.add(remove('younger'));
+  queue.split(queue.take());
+  await time.advance(500);
+  t.match(await old, { code: 'database_unavailable' });
+  t.same([take(), take()], [['young'], ['younger']]);
+});
+
+t.test('a batch that MySQL did not take in time is put back, and single requests are refused', async (t) => {
+  const { queue, take } = setUp();
+  const away = new DalgaError('database_unavailable', 'away');
+  void queue.addBulk([remove('1'), remove('2')]);
+  queue.putBack(queue.take(), away);
+  t.same(take(), ['1', '2']);
+  const single = queue.add(remove('single')).catch((error: DalgaError) => error);
+  queue.putBack(queue.take(), away);
+  t.equal(await single, away);
+  t.equal(queue.size, 0);
+});
+
+t.test('batches that were too long are smaller from then on, whether or not they were stored', (t) => {
+  for (const committed of [true, false]) {
+    const { queue } = setUp();
+    const size = () => {
+      void queue.addBulk(Array.from({ length: 2_000 }, (_, index) => remove(`${index}`)));
+      const { length } = queue.take();
+      queue.refuseAll(new DalgaError('internal', 'no'));
+      return length;
+    };
+    const largest = size();
+    queue.learn(201, committed);
+    t.equal(size(), largest / 2);
+    queue.learn(1, false);
+    t.equal(size(), largest / 2, 'a quick failure tells nothing');
+    queue.learn(1, true);
+    t.ok(size() > largest / 2);
+  }
+  t.end();
+});

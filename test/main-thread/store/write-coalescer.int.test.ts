@@ -1,4 +1,5 @@
 import t from 'tap';
+import { openSession } from '../../../src/database/session.ts';
 import type { DalgaError } from '../../../src/errors.ts';
 import type { JobKey } from '../../../src/job/job.ts';
 import { breakable, EVERY_MINUTE, own, REPLACE, storeFixture, writesOf } from './store-fixture.ts';
@@ -139,6 +140,20 @@ t.test('a batch that the server ends the session for is halved', async (t) => {
   await Promise.all(['a', 'b', 'c'].map((job) => coalescer.put(key(job), EVERY_MINUTE, REPLACE)));
   t.equal(posted.length, 3);
   t.equal(await fixture.value('SELECT COUNT(*) FROM jobs'), 3);
+});
+
+t.test('a bulk load that is too much for a slow MySQL is stored in smaller batches', async (t) => {
+  const fixture = await storeFixture(t);
+  await fixture.query('CREATE TRIGGER slow BEFORE INSERT ON jobs FOR EACH ROW DO SLEEP(0.002)');
+  // A thousand rows take two seconds or more.
+  const connect = () => openSession(fixture.mysql, { lease: 120_000, deadline: 700 });
+  const { coalescer } = writesOf(t, fixture, await own(t, fixture, { connect }));
+  const count = 1_000;
+  const outcomes = await coalescer.putAll(
+    Array.from({ length: count }, (_, index) => ({ key: key(`${index}`), request: EVERY_MINUTE })),
+  );
+  t.same(new Set(outcomes), new Set(['created']));
+  t.equal(await fixture.value('SELECT COUNT(*) FROM jobs'), count);
 });
 
 t.test('a server that only reads refuses all with database_unavailable', async (t) => {
