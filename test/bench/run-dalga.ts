@@ -12,7 +12,7 @@ import { parseExposition } from '../helpers/exposition.ts';
 /** How long five million jobs may take to load on a slow day, ms. */
 const PATIENCE = 600_000;
 /** How often it is asked whether it is ready: what a start-up time is exact to. ms */
-const READY_POLL = 5;
+const READY_POLL = 20;
 
 /** A folder that gets a CPU profile of each thread of each Dalga that has run, at its end. */
 const PROFILES = process.env.BENCH_PROFILES;
