@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Clock } from '../../clock.ts';
 import { DalgaError } from '../../errors.ts';
 import type { JobRequest } from '../../job/change-row.ts';
@@ -12,6 +13,8 @@ const BATCH_JOBS = 1000;
 const BATCH_BYTES = 1_000_000;
 /** While MySQL writes one batch the next is read. */
 const BATCHES_AT_ONCE = 2;
+/** So many lines are read in one turn of the event loop: MySQL's answers, and other clients, wait no longer. */
+const LINES_AT_ONCE = 100;
 /** Refused lines that are told one by one. */
 const REFUSALS_TOLD = 1000;
 /** ms between two progress lines. */
@@ -67,6 +70,7 @@ class BulkImport {
           if (this.#fault !== null) break;
           this.#take(line);
           if (this.#batch.length >= BATCH_JOBS || this.#bytes >= BATCH_BYTES) await this.#write();
+          if (this.#counts.lines % LINES_AT_ONCE === 0) await nextTurn();
         }
         this.#tellProgress();
       }
