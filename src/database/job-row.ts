@@ -91,9 +91,19 @@ export function encodeJobRow(row: JobRow): SqlValue[] {
   const { kind, intervalMs, intervalText, firstRun, anchored } = schedule;
   const text = intervalText === null ? null : Buffer.from(intervalText, 'utf8');
   return [
-    ...[id, version, since, Number(enabled), KIND[kind], intervalMs, text, firstRun, Number(anchored)],
-    ...[encodeOptions(row), row.payload ?? null],
-    ...[routingKey, job],
+    id,
+    version,
+    since,
+    Number(enabled),
+    KIND[kind],
+    intervalMs,
+    text,
+    firstRun,
+    Number(anchored),
+    encodeOptions(row),
+    row.payload ?? null,
+    routingKey,
+    job,
   ];
 }
 

@@ -22,8 +22,8 @@ export function spanStatements(tableName: string) {
   const own = SPAN_COLUMNS.map((column) => `s.${column}`).join(', ');
   return {
     insert: (spans: readonly Span[]): Statement => ({
-      sql: `INSERT INTO ${table} (${columns}) VALUES ${spans.map(() => `(${marks(SPAN_COLUMNS.length)})`).join(', ')}`,
-      values: spans.flatMap(encodeSpan),
+      sql: `INSERT INTO ${table} (${columns}) VALUES ?`,
+      values: [spans.map(encodeSpan)],
     }),
 
     remove: (ids: readonly number[]): Statement => ({

@@ -7,7 +7,7 @@ import type { Statement } from './statement.ts';
  * RETURNING, no FOR SHARE, no `AS new` alias. Times are the server's UTC_TIMESTAMP(3).
  */
 
-export type { SqlValue, Statement } from './statement.ts';
+export type { SqlRows, SqlValue, Statement } from './statement.ts';
 
 /** Today all jobs are in one partition; each will have its own owner, lease, epoch and watermark. */
 export const PARTITION = 0;
@@ -77,7 +77,6 @@ export function jobStatements(tableName: string) {
   const schedule = SCHEDULE_COLUMNS.join(', ');
   const lean = LEAN_COLUMNS.join(', ');
   const all = JOB_ROW_COLUMNS.join(', ');
-  const group = `(${['key_hash', ...JOB_ROW_COLUMNS].map(() => '?').join(', ')})`;
   const updates = SCHEDULE_COLUMNS.filter((column) => column !== 'id')
     .map((column) => `${column} = VALUES(${column})`)
     .join(', ');
@@ -126,10 +125,8 @@ export function jobStatements(tableName: string) {
 
     /** Writes rows whole, new ones and changed ones alike. */
     upsert: (rows: readonly { readonly hash: Uint8Array; readonly row: JobRow }[]): Statement => ({
-      sql:
-        `INSERT INTO ${table} (key_hash, ${all}) VALUES ${rows.map(() => group).join(', ')} ` +
-        `ON DUPLICATE KEY UPDATE ${updates}`,
-      values: rows.flatMap(({ hash, row }) => [hash, ...encodeJobRow(row)]),
+      sql: `INSERT INTO ${table} (key_hash, ${all}) VALUES ? ON DUPLICATE KEY UPDATE ${updates}`,
+      values: [rows.map(({ hash, row }) => [hash, ...encodeJobRow(row)])],
     }),
 
     remove: (ids: readonly number[]): Statement => ({

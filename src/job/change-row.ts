@@ -1,4 +1,5 @@
 import type { JobRow, MessageOptions, Schedule } from './job.ts';
+import type { NamedJob } from './named-job.ts';
 import {
   countRunsLeft,
   finish,
@@ -27,11 +28,8 @@ export type JobRequest = ScheduleRequest & {
   readonly traceparent?: string | undefined;
 };
 
-/** The name of a job that may not be there yet. */
-export type Named = { readonly hash: Uint8Array; readonly routingKey: Uint8Array; readonly job: Uint8Array };
-
 /** A job that is not there yet. @param id its own from here on. @throws DalgaError */
-export function createRow(named: Named, request: JobRequest, stamp: number, id: number): JobRow {
+export function createRow(named: NamedJob, request: JobRequest, stamp: number, id: number): JobRow {
   const { hash, routingKey, job } = named;
   const schedule = planPut(undefined, request, stamp, { id, hash });
   const enabled = request.enabled ?? true;
@@ -121,12 +119,14 @@ function toggle(stored: JobRow, enabled: boolean, schedule: Schedule, stamp: num
 /** What a request leaves of all that is no schedule. */
 function definitionAfter(stored: Partial<Definition>, request: JobRequest): Definition {
   const { note = stored.note, tags = stored.tags, payload = stored.payload } = request;
-  return given({
-    message: messageAfter(stored.message, request.message),
-    payload: payload ?? undefined,
-    tags: tags === null || tags?.length === 0 ? undefined : tags,
-    note: note === null || note === '' ? undefined : note,
-  });
+  const message = messageAfter(stored.message, request.message);
+  // No key is undefined: a row is posted and compared as it is.
+  const definition: { -readonly [Key in keyof Definition]: Definition[Key] } = {};
+  if (message !== undefined) definition.message = message;
+  if (payload !== undefined && payload !== null) definition.payload = payload;
+  if (tags !== undefined && tags !== null && tags.length > 0) definition.tags = tags;
+  if (note !== undefined && note !== null && note !== '') definition.note = note;
+  return definition;
 }
 
 function messageAfter(
@@ -141,11 +141,6 @@ function messageAfter(
     else if (value !== undefined) message[name] = value === 'none' && name === 'expiration' ? null : value;
   }
   return Object.keys(message).length === 0 ? undefined : message;
-}
-
-/** Without the keys that are undefined: a row is posted and compared as it is. */
-function given<T extends object>(object: T): T {
-  return Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined)) as T;
 }
 
 function haveSameBytes(a: Uint8Array | undefined, b: Uint8Array | undefined): boolean {

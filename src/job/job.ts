@@ -1,5 +1,3 @@
-import { hash } from 'node:crypto';
-
 /**
  * A job's name: the pair that identifies it. Both are valid UTF-8 and are compared byte for byte: case, trailing
  * spaces and normalisation forms make different jobs.
@@ -127,16 +125,3 @@ export type MessageOptions = {
 
 /** A one-off job whose only occurrence has settled: its row is to be deleted if it still has this version. */
 export type SettledJob = { readonly id: number; readonly version: number };
-
-/**
- * The key that the table is unique on: the first 16 bytes of SHA-256 over the exact bytes of (routing key, job).
- * The routing key's length stands before it, so that ("ab", "c") and ("a", "bc") differ.
- */
-export function hashJobKey(key: JobKey): Buffer {
-  const length = Buffer.byteLength(key.routingKey);
-  const bytes = Buffer.allocUnsafe(1 + length + Buffer.byteLength(key.job));
-  bytes[0] = length;
-  bytes.write(key.routingKey, 1);
-  bytes.write(key.job, 1 + length);
-  return hash('sha256', bytes, 'buffer').subarray(0, 16);
-}

@@ -1,5 +1,5 @@
-import { decodeJobRow, encodeJobRow, JOB_ROW_COLUMNS } from '../../src/database/job-row.ts';
-import type { SqlValue, Statement } from '../../src/database/statements.ts';
+import { decodeJobRow, encodeJobRow } from '../../src/database/job-row.ts';
+import type { SqlRows, Statement } from '../../src/database/statements.ts';
 import type { JobRow } from '../../src/job/job.ts';
 import type { Change } from '../../src/protocol/main-scheduler.ts';
 import { type Breakage, wrapSessions } from './breakage.ts';
@@ -74,11 +74,10 @@ function withSince(row: JobRow, since: number): JobRow {
 
 function rewriteRows(statement: Statement, rewrite: (row: JobRow) => JobRow): Statement {
   if (!/^INSERT INTO `[^`]*` \(key_hash, id, /.test(statement.sql)) return statement;
-  const values: SqlValue[] = [];
-  const width = JOB_ROW_COLUMNS.length + 1;
-  for (let at = 0; at < statement.values.length; at += width) {
-    const [hash, ...columns] = statement.values.slice(at, at + width);
-    values.push(hash!, ...encodeJobRow(rewrite(decodeJobRow(columns))));
-  }
-  return { sql: statement.sql, values };
+  const [rows] = statement.values as [SqlRows];
+  const rewritten = rows.map(([hash, ...columns]) => [
+    hash!,
+    ...encodeJobRow(rewrite(decodeJobRow(columns))),
+  ]);
+  return { sql: statement.sql, values: [rewritten] };
 }

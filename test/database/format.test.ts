@@ -24,6 +24,17 @@ t.test('each value stands in its place', async (t) => {
   t.equal(formatStatement({ sql: 'x = ?', values: [new Uint8Array(0)] }), "x = X''");
 });
 
+t.test('rows are one value', async (t) => {
+  const rows = [
+    [1, null],
+    ['?', Buffer.from('b')],
+  ];
+  t.equal(
+    formatStatement({ sql: 'VALUES ? AND ?', values: [rows, 2] }),
+    "VALUES (1, NULL), ('?', X'62') AND 2",
+  );
+});
+
 t.test('as many values as places', async (t) => {
   t.throws(() => formatStatement({ sql: '?, ?', values: [1] }), RangeError);
   t.throws(() => formatStatement({ sql: '?', values: [1, 2] }), RangeError);

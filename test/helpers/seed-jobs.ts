@@ -1,7 +1,8 @@
 import type { MysqlConfig } from '../../src/config.ts';
 import { openSession } from '../../src/database/session.ts';
 import { jobStatements, quoteTable } from '../../src/database/statements.ts';
-import { hashJobKey, type JobRow } from '../../src/job/job.ts';
+import type { JobRow } from '../../src/job/job.ts';
+import { nameJob } from '../../src/job/named-job.ts';
 import { createTables } from '../../src/main-thread/store/schema-check.ts';
 import { intervalRow, oneOffRow } from './rows.ts';
 
@@ -41,7 +42,7 @@ export async function seedJobs(
       next += ROWS_PER_STATEMENT;
       const rows = jobs.slice(first, next).map((seed, index) => {
         const row = rowOf(seed, first + index + 1, routingKey, since);
-        return { hash: hashJobKey({ routingKey, job: seed.job }), row };
+        return { hash: nameJob({ routingKey, job: seed.job }).hash, row };
       });
       await session.run(statements.upsert(rows));
     }

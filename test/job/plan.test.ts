@@ -1,7 +1,8 @@
 import t from 'tap';
 import { DalgaError } from '../../src/errors.ts';
 import { parseIntervalJson, parseIntervalText } from '../../src/job/interval.ts';
-import { hashJobKey, type Schedule } from '../../src/job/job.ts';
+import type { Schedule } from '../../src/job/job.ts';
+import { nameJob } from '../../src/job/named-job.ts';
 import { checkPut, planPost, planPut, type ScheduleRequest } from '../../src/job/plan.ts';
 
 const NOW = 1_800_000_000_000;
@@ -154,7 +155,9 @@ t.test('the hash tells all keys apart that differ in a byte', async (t) => {
     ['a', `${'x'.repeat(300)}y`],
     ['a', '\u{1f600}'],
   ] as const;
-  const hashes = keys.map(([routingKey, job]) => hashJobKey({ routingKey, job }).toString('hex'));
+  const hashes = keys.map(([routingKey, job]) =>
+    Buffer.from(nameJob({ routingKey, job }).hash).toString('hex'),
+  );
   t.equal(new Set(hashes).size, keys.length);
   t.equal(hashes[0]!.length, 32);
 });

@@ -1,7 +1,7 @@
 import t from 'tap';
 import { createRow, type JobRequest } from '../../src/job/change-row.ts';
 import { planAdded } from '../../src/job/expected-runs.ts';
-import { hashJobKey } from '../../src/job/job.ts';
+import { nameJob } from '../../src/job/named-job.ts';
 import { forecastAdded } from '../../src/main-thread/added-forecast.ts';
 import type { ForecastRange } from '../../src/protocol/forecast.ts';
 import { forecast } from '../../src/scheduler-thread/forecast.ts';
@@ -19,7 +19,7 @@ async function stored(request: JobRequest, count: number, range: ForecastRange):
   const arena = new JobArena('');
   for (let id = 1; id <= count; id++) {
     const key = { routingKey: 'k', job: `job-${id}` };
-    const named = { hash: hashJobKey(key), routingKey: encode('k'), job: encode(key.job) };
+    const named = { hash: nameJob(key).hash, routingKey: encode('k'), job: encode(key.job) };
     arena.add(createRow(named, request, NOW, id));
   }
   return [...(await forecast(range, { arena, ...quiet })).steps];

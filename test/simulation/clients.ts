@@ -1,7 +1,8 @@
 import { decodeJobRow, JOB_ROW_COLUMNS } from '../../src/database/job-row.ts';
 import { DalgaError } from '../../src/errors.ts';
 import type { JobRequest } from '../../src/job/change-row.ts';
-import { hashJobKey, type JobKey, type JobRow } from '../../src/job/job.ts';
+import type { JobKey, JobRow } from '../../src/job/job.ts';
+import { nameJob } from '../../src/job/named-job.ts';
 import { isPlain } from '../../src/job/next-run.ts';
 import { timetableOf } from '../../src/job/timetable.ts';
 import type { Answer, Change, Oracle, Plan } from '../oracle/oracle.ts';
@@ -51,7 +52,7 @@ export class Clients {
       const key = { routingKey: `route${index % routes}`, job: `job${index}` };
       const name = `${key.routingKey}/${key.job}`;
       return {
-        ...{ key, name, keyHex: hashJobKey(key).toString('hex') },
+        ...{ key, name, keyHex: Buffer.from(nameJob(key).hash).toString('hex') },
         ...{ busy: false, unresolved: null, stored: null, paused: false },
       };
     });

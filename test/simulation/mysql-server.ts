@@ -192,7 +192,7 @@ export class MysqlServer {
   hasPending(keyHex: string): boolean {
     return [...this.connections.values()].some(({ transaction }) =>
       transaction?.statements.some(({ values }) =>
-        values.some((value) => {
+        values.flat(2).some((value) => {
           if (typeof value === 'number') return this.tables.jobs.get(value)?.key_hex === keyHex;
           return value instanceof Uint8Array && Buffer.from(value).toString('hex') === keyHex;
         }),

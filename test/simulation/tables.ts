@@ -1,6 +1,6 @@
 import { JOB_ROW_COLUMNS, LEAN_COLUMNS, SCHEDULE_COLUMNS } from '../../src/database/job-row.ts';
 import type { SqlResult, SqlRow } from '../../src/database/session.ts';
-import type { Statement } from '../../src/database/statements.ts';
+import type { SqlRows, Statement } from '../../src/database/statements.ts';
 
 /** A row by its columns' names. */
 export type Row = { [column: string]: unknown };
@@ -93,7 +93,7 @@ export function execute(tables: Tables, { sql, values }: Statement, context: Con
     const found = [...jobs.values()].filter((row) => wanted.has(row.key_hex as string));
     return select(found.map((row) => [...SCHEDULE_COLUMNS, 'key_hash'].map((column) => row[column])));
   }
-  if (sql.startsWith('INSERT INTO `dalga` (key_hash, ')) return upsert(jobs, values);
+  if (sql.startsWith('INSERT INTO `dalga` (key_hash, ')) return upsert(jobs, values[0] as SqlRows);
   if (sql.startsWith('DELETE FROM `dalga` WHERE id IN (') || /^DELETE FROM `dalga` WHERE id = \?/.test(sql)) {
     return written(values.reduce<number>((count, id) => count + Number(jobs.delete(id as number)), 0));
   }
@@ -125,11 +125,12 @@ const SPAN_COLUMNS = 'id job_id kind from_time to_time position ahead published 
 function ofSpans({ jobs, spans }: Tables, sql: string, values: Statement['values']): SqlResult {
   const withJob = [...spans.values()].filter(({ job_id }) => jobs.has(job_id as number));
   if (sql.startsWith('INSERT INTO `dalga_backfill` (id, ')) {
-    for (let at = 0; at < values.length; at += SPAN_COLUMNS.length) {
-      const row = Object.fromEntries(SPAN_COLUMNS.map((column, place) => [column, values[at + place]]));
+    const rows = values[0] as SqlRows;
+    for (const given of rows) {
+      const row = Object.fromEntries(SPAN_COLUMNS.map((column, place) => [column, given[place]]));
       spans.set(row.id as number, row);
     }
-    return written(values.length / SPAN_COLUMNS.length);
+    return written(rows.length);
   }
   if (sql.startsWith('DELETE FROM `dalga_backfill` WHERE id IN (')) {
     return written(values.reduce<number>((count, id) => count + Number(spans.delete(id as number)), 0));
@@ -190,10 +191,10 @@ function evaluate(expression: string, values: unknown[], state: Row, context: Co
   }
 }
 
-function upsert(jobs: Map<number, Row>, values: Statement['values']): SqlResult {
-  for (let at = 0; at < values.length; at += KEY_COLUMNS.length) {
+function upsert(jobs: Map<number, Row>, rows: SqlRows): SqlResult {
+  for (const values of rows) {
     const row: Row = {};
-    for (const [place, column] of KEY_COLUMNS.entries()) row[column] = values[at + place];
+    for (const [place, column] of KEY_COLUMNS.entries()) row[column] = values[place];
     row.key_hash = Buffer.from(row.key_hash as Uint8Array);
     row.key_hex = hex(row.key_hash);
     const same = [...jobs.values()].find(({ key_hex }) => key_hex === row.key_hex);
@@ -204,7 +205,7 @@ function upsert(jobs: Map<number, Row>, values: Statement['values']): SqlResult 
       jobs.set(row.id as number, row);
     }
   }
-  return written(values.length / KEY_COLUMNS.length);
+  return written(rows.length);
 }
 
 function hex(value: unknown): string {

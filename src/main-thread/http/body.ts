@@ -59,11 +59,13 @@ export function forEachBodyParameter(body: Body, visit: (name: string, value: un
   for (const [name, value] of Object.entries(parseObject(body.bytes, 'the body'))) visit(name, value);
 }
 
+const decoder = new TextDecoder('utf-8', { fatal: true });
+
 /** @param what as which a refusal names it. @throws DalgaError */
 export function parseObject(bytes: Buffer, what: string): object {
   let text: string;
   try {
-    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    text = decoder.decode(bytes);
   } catch {
     throw new DalgaError('malformed_request', `${what} is not UTF-8`);
   }
@@ -76,7 +78,7 @@ export function parseObject(bytes: Buffer, what: string): object {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw new DalgaError('malformed_request', `${what} must be an object whose members are the parameters`);
   }
-  const duplicate = findDuplicateKey(text);
+  const duplicate = findDuplicateKey(text, value);
   if (duplicate !== undefined) throw duplicateParameter(duplicate);
   return value;
 }

@@ -1,6 +1,7 @@
-import { hashJobKey, type JobRow, type Schedule } from '../../job/job.ts';
+import type { JobRow, Schedule } from '../../job/job.ts';
+import { type NamedJob, nameJob } from '../../job/named-job.ts';
 import { lastAtOrBefore } from '../../job/next-run.ts';
-import { keyText, type NamedJob, nameJob } from '../store/batch-plan.ts';
+import { keyText } from '../store/batch-plan.ts';
 import type { OriginalJob } from './original-job.ts';
 
 export type Candidate = { readonly named: NamedJob; readonly job: OriginalJob };
@@ -15,7 +16,7 @@ export type ImportPlan = {
 };
 
 export function candidateOf(job: OriginalJob): Candidate {
-  return { named: nameJob(job.key, hashJobKey(job.key)), job };
+  return { named: nameJob(job.key), job };
 }
 
 /**

@@ -1,13 +1,11 @@
 import { DalgaError } from '../../errors.ts';
-import { changeRow, createRow, type JobRequest, type Named, replaceRow } from '../../job/change-row.ts';
+import { changeRow, createRow, type JobRequest, replaceRow } from '../../job/change-row.ts';
 import { checkMatch, type IfMatch } from '../../job/entity-tag.ts';
-import type { JobKey, JobRow } from '../../job/job.ts';
+import type { JobRow } from '../../job/job.ts';
+import type { NamedJob } from '../../job/named-job.ts';
 import { planBackfill, planRun, SPANS_LIMIT, type Span } from '../../job/span.ts';
 import { rowBytes } from '../../protocol/job-memory.ts';
 import type { Change } from '../../protocol/main-scheduler.ts';
-
-/** A job that requests name: its hash, and its bytes in arrays of their own. */
-export type NamedJob = Named;
 
 /** What a change of a stored job may depend on. */
 type OfStored = {
@@ -231,17 +229,4 @@ function noteEvents(
   if (stored !== null && !isSettled(stored.id, stored.version))
     events.push({ type: 'cancelled', row: stored });
   if (current !== null) events.push({ type: 'scheduled', row: current });
-}
-
-/** The job that a key names. */
-export function nameJob(key: JobKey, hash: Uint8Array): NamedJob {
-  return { hash, routingKey: bytesOf(key.routingKey), job: bytesOf(key.job) };
-}
-
-const encoder = new TextEncoder();
-
-/** An array of its own: a view of a shared buffer would take the whole buffer along when it is posted. */
-function bytesOf(text: string): Uint8Array {
-  const bytes = encoder.encode(text);
-  return bytes.length === bytes.buffer.byteLength ? bytes : new Uint8Array(bytes);
 }

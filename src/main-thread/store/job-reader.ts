@@ -5,8 +5,9 @@ import { type Connect, openSession, type SqlSession } from '../../database/sessi
 import { isLost } from '../../database/sql-errors.ts';
 import { jobStatements } from '../../database/statements.ts';
 import { DalgaError } from '../../errors.ts';
-import { hashJobKey, type JobKey, type JobRow } from '../../job/job.ts';
-import { keyText, type NamedJob, nameJob } from './batch-plan.ts';
+import type { JobKey, JobRow } from '../../job/job.ts';
+import { type NamedJob, nameJob } from '../../job/named-job.ts';
+import { keyText } from './batch-plan.ts';
 
 /** Reads for GET, over connections of its own; a standby answers with it too. */
 export type JobReader = {
@@ -74,7 +75,7 @@ class CoalescingReader implements JobReader {
     if (this.#closed) return Promise.reject(new DalgaError('stopping', 'this instance is stopping'));
     let timer: unknown;
     const answered = new Promise<JobRow | null>((resolve, reject) => {
-      this.#asked.push({ named: nameJob(key, hashJobKey(key)), resolve, reject });
+      this.#asked.push({ named: nameJob(key), resolve, reject });
       timer = this.#timers.set(
         () => reject(new DalgaError('database_unavailable', 'MySQL has not answered in time')),
         LONGEST_WAIT,

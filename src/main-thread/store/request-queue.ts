@@ -43,6 +43,49 @@ function requestBytes(write: WriteRequest): number {
   return bytes + texts + (payload?.length ?? 0);
 }
 
+/** What became of the requests of a bulk load. */
+class BulkLoad {
+  readonly #outcomes: (Answered | DalgaError)[];
+  readonly #onSettled: (outcomes: readonly (Answered | DalgaError)[]) => void;
+  #open: number;
+
+  constructor(size: number, onSettled: (outcomes: readonly (Answered | DalgaError)[]) => void) {
+    this.#outcomes = new Array(size);
+    this.#open = size;
+    this.#onSettled = onSettled;
+  }
+
+  settle(index: number, outcome: Answered | DalgaError): void {
+    if (this.#outcomes[index] !== undefined) return;
+    this.#outcomes[index] = outcome;
+    if (--this.#open === 0) this.#onSettled(this.#outcomes);
+  }
+}
+
+/** A class, since there are many: two functions for each would take longer than all else that the queue does. */
+class WaitingInBulk implements Waiting {
+  readonly bulk = true;
+  readonly request: WriteRequest;
+  readonly until: number;
+  readonly #load: BulkLoad;
+  readonly #index: number;
+
+  constructor(request: WriteRequest, until: number, load: BulkLoad, index: number) {
+    this.request = request;
+    this.until = until;
+    this.#load = load;
+    this.#index = index;
+  }
+
+  resolve(answered: Answered): void {
+    this.#load.settle(this.#index, answered);
+  }
+
+  reject(error: DalgaError): void {
+    this.#load.settle(this.#index, error);
+  }
+}
+
 /**
  * The requests that wait for a transaction, in the order in which they came. Those of bulk loads wait apart: single
  * requests go first, and a batch of a bulk load has its turn after each batch of those.
@@ -79,22 +122,11 @@ export class RequestQueue {
 
   /** Requests of a bulk load. Resolves to what became of each, once that is known of all. */
   addBulk(requests: readonly WriteRequest[]): Promise<readonly (Answered | DalgaError)[]> {
+    if (requests.length === 0) return Promise.resolve([]);
     const until = this.#clock.monotonic() + LONGEST_BULK_WAIT;
     return new Promise((resolve) => {
-      const outcomes: (Answered | DalgaError)[] = new Array(requests.length);
-      let open = requests.length;
-      const settle = (index: number, outcome: Answered | DalgaError): void => {
-        if (outcomes[index] !== undefined) return;
-        outcomes[index] = outcome;
-        if (--open === 0) resolve(outcomes);
-      };
-      const waiting = requests.map((request, index) => ({
-        ...{ request, until, bulk: true },
-        resolve: (answered: Answered) => settle(index, answered),
-        reject: (error: DalgaError) => settle(index, error),
-      }));
-      if (waiting.length === 0) return resolve(outcomes);
-      this.#bulk.push(waiting);
+      const load = new BulkLoad(requests.length, resolve);
+      this.#bulk.push(requests.map((request, index) => new WaitingInBulk(request, until, load, index)));
       this.#watch(until);
     });
   }

@@ -7,19 +7,11 @@ import { type JobStatements, jobStatements, type Statement } from '../../databas
 import { DalgaError } from '../../errors.ts';
 import type { JobRequest } from '../../job/change-row.ts';
 import type { IfMatch } from '../../job/entity-tag.ts';
-import type { SettledJob } from '../../job/job.ts';
-import { hashJobKey, type JobKey, type JobRow } from '../../job/job.ts';
+import type { JobKey, JobRow, SettledJob } from '../../job/job.ts';
+import { type NamedJob, nameJob } from '../../job/named-job.ts';
 import type { Span } from '../../job/span.ts';
 import type { Change } from '../../protocol/main-scheduler.ts';
-import {
-  type BatchPlan,
-  type JobEvent,
-  keyText,
-  type NamedJob,
-  nameJob,
-  planBatch,
-  type WriteAnswer,
-} from './batch-plan.ts';
+import { type BatchPlan, type JobEvent, keyText, planBatch, type WriteAnswer } from './batch-plan.ts';
 import type { Decision, OwnerSession, StoreLog, Transaction } from './owner-session.ts';
 import { Fenced, isUncertain } from './owner-session.ts';
 import { BATCH_BYTES, RequestQueue, type Waiting } from './request-queue.ts';
@@ -152,7 +144,7 @@ class Coalescer implements WriteCoalescer {
     const outcomes = this.#queue.addBulk(
       puts.map(({ key, request }) => ({
         op: 'put',
-        named: nameJob(key, hashJobKey(key)),
+        named: nameJob(key),
         request,
         onlyCreate: false,
       })),
@@ -220,7 +212,7 @@ class Coalescer implements WriteCoalescer {
   }
 
   #enqueue(key: JobKey, make: (named: ReturnType<typeof nameJob>) => Waiting['request']) {
-    return this.#request(make(nameJob(key, hashJobKey(key))));
+    return this.#request(make(nameJob(key)));
   }
 
   #request(request: Waiting['request']) {

@@ -1,5 +1,5 @@
 import mysql, { type Connection } from 'mysql2/promise';
-import { hashJobKey } from '../../../src/job/job.ts';
+import { nameJob } from '../../../src/job/named-job.ts';
 import { answerParent } from '../child.ts';
 import { jobName } from '../seed-table.ts';
 import type { InsertRequest, InsertRows, InsertWay } from './multi-row-insert.ts';
@@ -24,7 +24,7 @@ async function prepare(given: InsertRows): Promise<number> {
   for (let id = 1; id <= given.jobs; id++) {
     const job = jobName(id);
     names.push(job);
-    hashJobKey({ routingKey: given.routingKey, job }).copy(hashes, (id - 1) * HASH_BYTES);
+    hashes.set(nameJob({ routingKey: given.routingKey, job }).hash, (id - 1) * HASH_BYTES);
   }
   await end();
   const login = { host, port, user, password, database };

@@ -2,7 +2,7 @@ import t from 'tap';
 import type { MysqlConfig } from '../../../src/config.ts';
 import { openSession } from '../../../src/database/session.ts';
 import { jobStatements } from '../../../src/database/statements.ts';
-import { hashJobKey } from '../../../src/job/job.ts';
+import { nameJob } from '../../../src/job/named-job.ts';
 import { startProxy } from '../../helpers/proxy.ts';
 import { intervalRow } from '../../helpers/rows.ts';
 import { testMysql } from '../../helpers/servers.ts';
@@ -21,7 +21,7 @@ async function addQuietJobs(mysql: MysqlConfig, key: string): Promise<void> {
   for (let first = 1; first <= QUIET_JOBS; first += ROWS_PER_STATEMENT) {
     const rows = Array.from({ length: ROWS_PER_STATEMENT }, (_, index) => {
       const name = `quiet-${first + index}`.padEnd(50, '-');
-      const hash = hashJobKey({ routingKey: key, job: name });
+      const hash = nameJob({ routingKey: key, job: name }).hash;
       return { hash, row: intervalRow(1_000 + first + index, HOUR, Date.now() + HOUR, { key, name }) };
     });
     await session.run(jobStatements(mysql.table).upsert(rows));

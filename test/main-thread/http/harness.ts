@@ -8,8 +8,9 @@ import type { NamedSpan } from '../../../src/database/span-statements.ts';
 import { DalgaError } from '../../../src/errors.ts';
 import { changeRow, createRow, type JobRequest, replaceRow } from '../../../src/job/change-row.ts';
 import type { IfMatch } from '../../../src/job/entity-tag.ts';
-import { hashJobKey, type JobKey, type JobRow } from '../../../src/job/job.ts';
+import type { JobKey, JobRow } from '../../../src/job/job.ts';
 import { isEverything, type JobFilter, matches } from '../../../src/job/job-filter.ts';
+import { nameJob } from '../../../src/job/named-job.ts';
 import { nextRun } from '../../../src/job/next-run.ts';
 import { planBackfill, planRun, type Span } from '../../../src/job/span.ts';
 import type { BackfillService } from '../../../src/main-thread/backfills.ts';
@@ -18,7 +19,6 @@ import { createInsight } from '../../../src/main-thread/insight.ts';
 import type { JobPage, JobService, JobView, ListQuery } from '../../../src/main-thread/job-service.ts';
 import type { ManyQuery, ManyResult } from '../../../src/main-thread/many-jobs.ts';
 import { startingData } from '../../../src/main-thread/metrics.ts';
-import { nameJob } from '../../../src/main-thread/store/batch-plan.ts';
 
 /** 2014-11-11T22:10:40.900Z, so that an interval of 60 gives the README's next_run, with ms to cut. */
 export const NOW = Date.UTC(2014, 10, 11, 22, 10, 40, 900);
@@ -43,7 +43,7 @@ export class FakeJobs implements JobService {
     this.#record({ method: 'put', key, request, onlyCreate });
     const stored = this.rows.get(JSON.stringify(key));
     if (stored !== undefined && onlyCreate) throw new DalgaError('precondition_failed', 'the job exists');
-    const named = nameJob(key, hashJobKey(key));
+    const named = nameJob(key);
     const row =
       stored === undefined
         ? createRow(named, request, this.now, ++this.#ids)
@@ -112,7 +112,7 @@ export class FakeJobs implements JobService {
     this.#record({ method: 'post', key, request });
     const stored = this.rows.get(JSON.stringify(key));
     if (stored === undefined) return null;
-    const row = changeRow(stored, hashJobKey(key), request, this.now);
+    const row = changeRow(stored, nameJob(key).hash, request, this.now);
     this.rows.set(JSON.stringify(key), row);
     return this.#view(row);
   }

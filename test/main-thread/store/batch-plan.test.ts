@@ -1,17 +1,17 @@
 import t from 'tap';
-import { hashJobKey, type JobRow } from '../../../src/job/job.ts';
+import type { JobRow } from '../../../src/job/job.ts';
+import { nameJob } from '../../../src/job/named-job.ts';
 import { SPANS_LIMIT } from '../../../src/job/span.ts';
 import {
   type BatchInput,
   keyText,
-  nameJob,
   planBatch,
   type WriteRequest,
 } from '../../../src/main-thread/store/batch-plan.ts';
 
 const named = (job: string) => {
   const key = { routingKey: 'feeds', job };
-  return nameJob(key, hashJobKey(key));
+  return nameJob(key);
 };
 const minute = { interval: { ms: 60_000, text: null } };
 const put = (job: string, request = minute): WriteRequest => ({

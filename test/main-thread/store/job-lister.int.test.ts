@@ -2,8 +2,9 @@ import t from 'tap';
 import { JOB_START, listStatements, type Position } from '../../../src/database/list-statements.ts';
 import { openSession } from '../../../src/database/session.ts';
 import { jobStatements } from '../../../src/database/statements.ts';
-import { hashJobKey, type JobRow } from '../../../src/job/job.ts';
+import type { JobRow } from '../../../src/job/job.ts';
 import { type JobFilter, matches } from '../../../src/job/job-filter.ts';
+import { nameJob } from '../../../src/job/named-job.ts';
 import { createJobLister, type JobLister } from '../../../src/main-thread/store/job-lister.ts';
 import { intervalRow, oneOffRow } from '../../helpers/rows.ts';
 import { type Fixture, storeFixture } from './store-fixture.ts';
@@ -16,7 +17,7 @@ async function fill({ mysql }: Fixture, rows: readonly JobRow[]): Promise<void> 
   for (let first = 0; first < rows.length; first += 2000) {
     const group = rows.slice(first, first + 2000).map((row) => {
       const [routingKey, job] = [Buffer.from(row.routingKey), Buffer.from(row.job)].map(String);
-      return { hash: hashJobKey({ routingKey: routingKey!, job: job! }), row };
+      return { hash: nameJob({ routingKey: routingKey!, job: job! }).hash, row };
     });
     await session.run(upsert(group));
   }
