@@ -27,6 +27,7 @@ const ERRNO = {
   shutdown: 1053,
   unknownColumn: 1054,
   duplicateColumn: 1060,
+  duplicateKey: 1062,
   unknownThread: 1094,
   tableFull: 1114,
   diskFull: 1021,
@@ -114,6 +115,10 @@ export function isServerWide(error: unknown): boolean {
 
 export function isNoSuchTable(error: unknown): boolean {
   return errnoOf(error) === ERRNO.noSuchTable;
+}
+
+export function isDuplicateKey(error: unknown): boolean {
+  return errnoOf(error) === ERRNO.duplicateKey;
 }
 
 export function isDuplicateColumn(error: unknown): boolean {

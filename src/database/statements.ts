@@ -123,6 +123,12 @@ export function jobStatements(tableName: string) {
       values: [time],
     }),
 
+    /** Writes rows of new jobs. @throws an error with `isDuplicateKey` when one is there */
+    insert: (rows: readonly { readonly hash: Uint8Array; readonly row: JobRow }[]): Statement => ({
+      sql: `INSERT INTO ${table} (key_hash, ${all}) VALUES ?`,
+      values: [rows.map(({ hash, row }) => [hash, ...encodeJobRow(row)])],
+    }),
+
     /** Writes rows whole, new ones and changed ones alike. */
     upsert: (rows: readonly { readonly hash: Uint8Array; readonly row: JobRow }[]): Statement => ({
       sql: `INSERT INTO ${table} (key_hash, ${all}) VALUES ? ON DUPLICATE KEY UPDATE ${updates}`,

@@ -78,6 +78,7 @@ export const MUST_HAPPEN: readonly string[] = [
   'mysql.statement silent',
   'mysql.statement slow',
   'mysql.statement deadlock',
+  'mysql.duplicate keys',
   'mysql.statement lock wait timeout',
   'mysql.killed a connection',
   'mysql.idle session ended',

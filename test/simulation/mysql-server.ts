@@ -1,4 +1,5 @@
 import type { SqlResult } from '../../src/database/session.ts';
+import { isDuplicateKey } from '../../src/database/sql-errors.ts';
 import type { Statement } from '../../src/database/statements.ts';
 import type { Link } from './link.ts';
 import type { Scope } from './scope.ts';
@@ -300,7 +301,15 @@ export class MysqlServer {
       return;
     }
     transaction.work ??= this.tables.copy();
-    const result = execute(transaction.work, statement, context);
+    let result: SqlResult;
+    try {
+      result = execute(transaction.work, statement, context);
+    } catch (error) {
+      if (!isDuplicateKey(error)) throw error;
+      this.world.count('mysql.duplicate keys');
+      answer(error);
+      return;
+    }
     if (isWrite(statement)) transaction.statements.push(statement);
     answer(null, result);
   }

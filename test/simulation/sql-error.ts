@@ -1,5 +1,6 @@
 const MESSAGES: Readonly<Record<number, string>> = {
   1040: 'Too many connections',
+  1062: "Duplicate entry for key 'key_hash'",
   1094: 'Unknown thread id',
   1205: 'Lock wait timeout exceeded; try restarting transaction',
   1213: 'Deadlock found when trying to get lock; try restarting transaction',

@@ -1,6 +1,7 @@
 import { JOB_ROW_COLUMNS, LEAN_COLUMNS, SCHEDULE_COLUMNS } from '../../src/database/job-row.ts';
 import type { SqlResult, SqlRow } from '../../src/database/session.ts';
 import type { SqlRows, Statement } from '../../src/database/statements.ts';
+import { sqlError } from './sql-error.ts';
 
 /** A row by its columns' names. */
 export type Row = { [column: string]: unknown };
@@ -93,7 +94,9 @@ export function execute(tables: Tables, { sql, values }: Statement, context: Con
     const found = [...jobs.values()].filter((row) => wanted.has(row.key_hex as string));
     return select(found.map((row) => [...SCHEDULE_COLUMNS, 'key_hash'].map((column) => row[column])));
   }
-  if (sql.startsWith('INSERT INTO `dalga` (key_hash, ')) return upsert(jobs, values[0] as SqlRows);
+  if (sql.startsWith('INSERT INTO `dalga` (key_hash, ')) {
+    return upsert(jobs, values[0] as SqlRows, sql.includes(' ON DUPLICATE KEY UPDATE '));
+  }
   if (sql.startsWith('DELETE FROM `dalga` WHERE id IN (') || /^DELETE FROM `dalga` WHERE id = \?/.test(sql)) {
     return written(values.reduce<number>((count, id) => count + Number(jobs.delete(id as number)), 0));
   }
@@ -191,13 +194,20 @@ function evaluate(expression: string, values: unknown[], state: Row, context: Co
   }
 }
 
-function upsert(jobs: Map<number, Row>, rows: SqlRows): SqlResult {
-  for (const values of rows) {
+function upsert(jobs: Map<number, Row>, rows: SqlRows, update: boolean): SqlResult {
+  const given = rows.map((values) => {
     const row: Row = {};
     for (const [place, column] of KEY_COLUMNS.entries()) row[column] = values[place];
     row.key_hash = Buffer.from(row.key_hash as Uint8Array);
     row.key_hex = hex(row.key_hash);
-    const same = [...jobs.values()].find(({ key_hex }) => key_hex === row.key_hex);
+    return row;
+  });
+  const byKey = new Map([...jobs.values()].map((row) => [row.key_hex, row]));
+  // A statement that fails has done nothing.
+  if (!update && given.some(({ id, key_hex }) => byKey.has(key_hex) || jobs.has(id as number)))
+    throw sqlError(1062);
+  for (const row of given) {
+    const same = byKey.get(row.key_hex);
     if (same !== undefined && same.id !== row.id) {
       // ON DUPLICATE KEY UPDATE changes all columns but those of the keys.
       jobs.set(same.id as number, { ...row, id: same.id });

@@ -167,12 +167,16 @@ export class RequestQueue {
 
   /** Puts a batch back that MySQL did not take in time, and refuses single requests: their clients wait. */
   putBack(batch: readonly Waiting[], error: DalgaError): void {
-    if (!batch[0]?.bulk) {
-      this.refuse(batch, error);
-      return;
-    }
-    this.#bulk.unshift(batch);
-    this.#watch(batch[0].until);
+    if (batch[0]?.bulk) this.again(batch);
+    else this.refuse(batch, error);
+  }
+
+  /** Puts a batch back, as the next of its kind. */
+  again(batch: readonly Waiting[]): void {
+    const [first] = batch;
+    if (first === undefined) return;
+    (first.bulk ? this.#bulk : this.#parts).unshift(batch);
+    this.#watch(first.until);
   }
 
   refuse(batch: readonly Waiting[], error: DalgaError): void {

@@ -2,7 +2,7 @@ import type { Clock, Timers } from '../../clock.ts';
 import { systemTimers } from '../../clock.ts';
 import { decodeScheduleRow, PAYLOAD_COLUMN } from '../../database/job-row.ts';
 import { type SpanStatements, spanStatements } from '../../database/span-statements.ts';
-import { isServerWide } from '../../database/sql-errors.ts';
+import { isDuplicateKey, isServerWide } from '../../database/sql-errors.ts';
 import { type JobStatements, jobStatements, type Statement } from '../../database/statements.ts';
 import { DalgaError } from '../../errors.ts';
 import type { JobRequest } from '../../job/change-row.ts';
@@ -11,7 +11,15 @@ import type { JobKey, JobRow, SettledJob } from '../../job/job.ts';
 import { type NamedJob, nameJob } from '../../job/named-job.ts';
 import type { Span } from '../../job/span.ts';
 import type { Change } from '../../protocol/main-scheduler.ts';
-import { type BatchPlan, type JobEvent, keyText, planBatch, type WriteAnswer } from './batch-plan.ts';
+import {
+  type BatchPlan,
+  type JobEvent,
+  keyText,
+  planBatch,
+  type WriteAnswer,
+  type WriteRequest,
+} from './batch-plan.ts';
+import { NewJobs } from './new-jobs.ts';
 import type { Decision, OwnerSession, StoreLog, Transaction } from './owner-session.ts';
 import { Fenced, isUncertain } from './owner-session.ts';
 import { BATCH_BYTES, RequestQueue, type Waiting } from './request-queue.ts';
@@ -108,7 +116,8 @@ export function createWriteCoalescer(options: CoalescerOptions): WriteCoalescer 
  *
  *   queued -> in a batch -> answered
  *      \          \-------> queued again: in half a batch, when a statement failed for what one of them wants; those
- *       \                   of a bulk load also when MySQL was too slow, or away
+ *       \                   of a bulk load also when MySQL was too slow, or away; whole, when a job that was taken for
+ *       \                   new was there
  *        \----------------> refused, when no batch took it in time
  */
 class Coalescer implements WriteCoalescer {
@@ -117,6 +126,7 @@ class Coalescer implements WriteCoalescer {
   readonly #statements: JobStatements;
   readonly #spanStatements: SpanStatements;
   readonly #queue: RequestQueue;
+  readonly #newJobs = new NewJobs();
   readonly #settled = new SettledJobs();
   readonly #deletion: SettledDeletion;
   #settledTimer: unknown = null;
@@ -251,6 +261,7 @@ class Coalescer implements WriteCoalescer {
     let stamp = 0;
     let plan: BatchPlan | null = null;
     let began = 0;
+    let areNew = false;
     let answered = false;
     try {
       await session.transaction(
@@ -262,8 +273,10 @@ class Coalescer implements WriteCoalescer {
             stamp = gate.open(clock.now());
           }
           began = clock.monotonic();
-          plan = await this.#plan(batch, stamp, transaction);
-          return this.#write(plan, stamp);
+          const requests = batch.map(({ request }) => request);
+          areNew = this.#newJobs.expectedIn(requests);
+          plan = await this.#plan(requests, areNew, stamp, transaction);
+          return this.#write(plan, areNew, stamp);
         },
         () => {
           answered = true;
@@ -271,8 +284,15 @@ class Coalescer implements WriteCoalescer {
         },
       );
     } catch (error) {
+      const open = answered ? [] : batch;
+      if (open !== null && areNew && isDuplicateKey(error)) {
+        this.#newJobs.wrong();
+        gate.rolledBack(stamp);
+        this.#queue.again(open);
+        return;
+      }
       if (batch !== null) this.#queue.learn(clock.monotonic() - began, false);
-      this.#failed(answered ? [] : batch, stamp, error);
+      this.#failed(open, stamp, error);
       return;
     }
     this.#queue.learn(clock.monotonic() - began, true);
@@ -285,12 +305,17 @@ class Coalescer implements WriteCoalescer {
     }
   }
 
-  async #plan(batch: readonly Waiting[], stamp: number, transaction: Transaction): Promise<BatchPlan> {
-    const requests = batch.map(({ request }) => request);
+  /** @param areNew the jobs are taken for new, and not looked for */
+  async #plan(
+    requests: readonly WriteRequest[],
+    areNew: boolean,
+    stamp: number,
+    transaction: Transaction,
+  ): Promise<BatchPlan> {
     const named = new Map<string, NamedJob>();
     let spans: ReadonlySet<number> | undefined;
     for (const request of requests) {
-      if (request.op !== 'end') named.set(keyText(request.named.hash), request.named);
+      if (request.op !== 'end' && !areNew) named.set(keyText(request.named.hash), request.named);
       if (isOfSpans(request)) spans ??= await this.#openSpans(transaction);
     }
     const stored = new Map<string, JobRow>();
@@ -302,6 +327,7 @@ class Coalescer implements WriteCoalescer {
         const text = keyText(row.at(-1) as Buffer);
         stored.set(text, decodeScheduleRow(row, named.get(text)!));
       }
+      this.#newJobs.looked(requests, stored.size);
     }
     return planBatch(requests, {
       stored,
@@ -332,12 +358,14 @@ class Coalescer implements WriteCoalescer {
     return rows.map((row) => row.with(PAYLOAD_COLUMN, payloads.get(row[0]) ?? null));
   }
 
-  #write(plan: BatchPlan, stamp: number): Decision<void> {
+  #write(plan: BatchPlan, areNew: boolean, stamp: number): Decision<void> {
     if (plan.changes.length === 0) return { write: false, value: undefined };
     const statements: Statement[] = [];
     // First, since a job may come back under a new id, and its key is unique.
     if (plan.removals.length > 0) statements.push(this.#statements.remove(plan.removals));
-    if (plan.upserts.length > 0) statements.push(this.#statements.upsert(plan.upserts));
+    if (plan.upserts.length > 0) {
+      statements.push(this.#statements[areNew ? 'insert' : 'upsert'](plan.upserts));
+    }
     if (plan.spans.length > 0) statements.push(this.#spanStatements.insert(plan.spans));
     if (plan.endedSpans.length > 0) statements.push(this.#spanStatements.remove(plan.endedSpans));
     return { write: true, stamp, nextId: plan.nextId, statements, value: undefined };

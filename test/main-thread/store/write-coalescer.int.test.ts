@@ -93,6 +93,54 @@ t.test('a PUT that is equal to what is stored writes nothing', async (t) => {
   t.equal(await fixture.value('SELECT batch FROM jobs_state'), batch);
 });
 
+t.test('while all jobs are new nobody looks for them, and one that is there is found', async (t) => {
+  const fixture = await storeFixture(t);
+  const sent: string[] = [];
+  const connect = breakable(fixture.mysql, ({ sql }) => {
+    sent.push(sql);
+    return 'pass';
+  });
+  const { coalescer, posted } = writesOf(t, fixture, await own(t, fixture, { connect }));
+  const looks = () => sent.filter((sql) => sql.includes('key_hash IN')).length;
+  for (const job of ['a', 'b', 'c']) await coalescer.put(key(job), EVERY_MINUTE, REPLACE);
+  const before = looks();
+  t.ok((await coalescer.put(key('d'), EVERY_MINUTE, REPLACE)).created);
+  t.equal(looks(), before);
+
+  const every15 = { interval: { ms: 15_000, text: null } };
+  const answers = await Promise.all([
+    coalescer.put(key('e'), EVERY_MINUTE, REPLACE),
+    coalescer.put(key('b'), every15, REPLACE),
+    coalescer.put(key('c'), every15, { onlyCreate: true }).catch((error: DalgaError) => error.code),
+    coalescer.put(key('a'), EVERY_MINUTE, REPLACE),
+  ]);
+  t.match(answers, [
+    { created: true, row: { id: 5 } },
+    { created: false, row: { id: 2, version: 2, schedule: { intervalMs: 15_000 } } },
+    'precondition_failed',
+    { created: false, row: { id: 1, version: 1 } },
+  ]);
+  t.equal(looks(), before + 1);
+  t.equal(posted.length, 5);
+  t.strictSame(await fixture.query('SELECT id, version FROM jobs ORDER BY id'), [
+    ...[
+      [1, 1],
+      [2, 2],
+      [3, 1],
+      [4, 1],
+      [5, 1],
+    ],
+  ]);
+
+  // What it then learns again, If-Match does not take for granted.
+  for (const job of ['f', 'g', 'h']) await coalescer.put(key(job), EVERY_MINUTE, REPLACE);
+  await t.rejects(coalescer.put(key('f'), every15, { onlyCreate: false, ifMatch: ['"0.0"'] }), {
+    code: 'precondition_failed',
+  });
+  t.equal(await coalescer.post(key('nobody'), every15), null);
+  t.equal(looks(), before + 6);
+});
+
 t.test('ids are never given out again', async (t) => {
   const fixture = await storeFixture(t);
   const { coalescer } = writesOf(t, fixture, await own(t, fixture));
