@@ -13,18 +13,18 @@ export type RatioOptions = {
   readonly goal: NonNullable<Figure['goal']>;
   readonly routingKey: string;
   readonly jobs: number;
-  /** Starts Dalga, lets it be measured, and ends it. */
-  readonly withDalga: (measure: MeasureDalga) => Promise<Numbers>;
+  /** Starts Dalga, which publishes from then on, calls `measure`, and ends it. */
+  readonly withDalga: (measure: MeasureBeside) => Promise<Numbers>;
 };
 
 export type Numbers = Readonly<Record<string, number>>;
 
-/** @returns what the round is told of, and how many requests had success, those of the warm-up too */
-export type MeasureDalga = (dalga: RunningDalga) => Promise<{ numbers: Numbers; succeeded: number }>;
+/** @returns what the round is told of, and how many requests Dalga has carried out, those of the warm-up too */
+export type MeasureBeside = (dalga: RunningDalga) => Promise<{ numbers: Numbers; succeeded: number }>;
 
 /**
- * Requests a second that Dalga answers, against those of the bare Fastify route, under the same load and in turns.
- * Each of the two is alone with the generator: no Dalga publishes while the bare route is measured.
+ * Requests a second that Dalga answers, against those of the bare Fastify route, under the same load and in turns: a
+ * Dalga publishes while the one is measured and while the other is.
  */
 export async function measureRatio(bench: Bench, options: RatioOptions): Promise<Measured> {
   const { kind, goal, routingKey, jobs, withDalga } = options;
@@ -36,20 +36,17 @@ export async function measureRatio(bench: Bench, options: RatioOptions): Promise
     seconds: Math.max(1, Math.round(SECONDS * bench.scale)),
   });
   const rounds = await inTurns(bench, {
-    dalga: () =>
+    dalga: () => withDalga((dalga) => measure(loadOf(dalga.url), dalga.pid, dalga)),
+    bare: () =>
       withDalga(async (dalga) => {
-        const confirmed = async () => (await dalga.metrics()).get('dalga_occurrences_confirmed_total') ?? 0;
-        const { numbers, rates, succeeded } = await measure(loadOf(dalga.url), dalga.pid, confirmed);
-        return { numbers: { ...numbers, dispatched: rates }, succeeded };
+        const server = new Child<'listen', string>(new URL('./baselines/bare-fastify.js', import.meta.url));
+        try {
+          const { numbers } = await measure(loadOf(await server.ask('listen')), server.pid, dalga);
+          return { numbers, succeeded: 0 };
+        } finally {
+          await server.close();
+        }
       }),
-    bare: async () => {
-      const server = new Child<'listen', string>(new URL('./baselines/bare-fastify.js', import.meta.url));
-      try {
-        return (await measure(loadOf(await server.ask('listen')), server.pid)).numbers;
-      } finally {
-        await server.close();
-      }
-    },
   });
   const ratios = rounds.map((round) => ({ ...round, ratio: round['dalga.rate']! / round['bare.rate']! }));
   const method = kind.toUpperCase();
@@ -69,26 +66,23 @@ export async function measureRatio(bench: Bench, options: RatioOptions): Promise
 }
 
 /**
- * @param counter of something that goes on meanwhile
- * @returns `server` and `generator`: the cores that each took. `rates`: by how much the counter grew a second
+ * @param pid of the server
+ * @param publisher the Dalga that publishes meanwhile, `dispatched` a second
+ * @returns `server` and `generator`: the cores that each took
  */
-async function measure(
-  load: HttpLoad,
-  pid: number,
-  counter: () => Promise<number> = async () => 0,
-): Promise<{ numbers: Numbers; succeeded: number; rates: number }> {
+async function measure(load: HttpLoad, pid: number, publisher: RunningDalga) {
+  const confirmed = async () => (await publisher.metrics()).get('dalga_occurrences_confirmed_total') ?? 0;
   const loader = startLoader(load);
   try {
     const warm = await loader.warm();
-    const before = { count: await counter(), cpu: cpuSeconds(pid), at: performance.now() };
+    const before = { count: await confirmed(), cpu: cpuSeconds(pid), at: performance.now() };
     const { rate, p50, p99, max, generator, succeeded } = await loader.measure();
     const seconds = (performance.now() - before.at) / 1000;
     const server = (cpuSeconds(pid) - before.cpu) / seconds;
-    const rates = ((await counter()) - before.count) / seconds;
+    const dispatched = ((await confirmed()) - before.count) / seconds;
     return {
-      numbers: { rate, p50, p99, max, server, generator },
+      numbers: { rate, p50, p99, max, server, generator, dispatched },
       succeeded: warm.succeeded + succeeded,
-      rates,
     };
   } finally {
     await loader.close();

@@ -11,9 +11,8 @@ const INTERVAL = 1_000_000;
 export const row: Row = {
   name: 'reads',
   how:
-    'autocannon, 64 connections, each GET of a random job of 1,000,000, while 1,000 messages a second are published, ' +
-    'against a bare Fastify route under the same requests, without Dalga beside it; the generator and the servers ' +
-    'share the cores',
+    'autocannon, 64 connections, each GET of a random job of 1,000,000, against a bare Fastify route under the same ' +
+    'load: 1,000 messages a second are published beside either; the generator and the servers share the cores',
   async run(bench) {
     const jobs = scaled(bench, JOBS);
     const queue = await freshQueue(bench.rabbitmq);

@@ -11,9 +11,9 @@ const INTERVAL = 60_000;
 export const row: Row = {
   name: 'writes',
   how:
-    'autocannon, 64 connections, each PUT a new job that is on disk before it is answered, while 1,000 messages a ' +
-    'second are published, against a bare Fastify route under the same requests, without Dalga beside it; the ' +
-    'generator and the servers share the cores',
+    'autocannon, 64 connections, each PUT a new job that is on disk before it is answered, against a bare Fastify ' +
+    'route under the same load: 1,000 messages a second are published beside either; the generator and the servers ' +
+    'share the cores',
   async run(bench) {
     const jobs = scaled(bench, JOBS);
     const queue = await freshQueue(bench.rabbitmq);
