@@ -23,8 +23,7 @@ function readSegment(segment: string, parameter: 'routing_key' | 'job', limit: n
 
 /** A name that can be a job's. @param limit bytes. @throws DalgaError */
 export function checkName(text: string, parameter: 'routing_key' | 'job', limit: number): string {
-  const rule = `it must have 1 to ${limit} bytes of UTF-8`;
-  if (text === '') throw invalidParameter(parameter, `is empty: ${rule}`);
+  if (text === '') throw invalidParameter(parameter, `is empty: ${lengthRule(limit)}`);
   // Clients and proxies take these for steps in the tree of paths, so such a job could not be reached reliably.
   if (text === '.' || text === '..') {
     throw invalidParameter(
@@ -33,6 +32,10 @@ export function checkName(text: string, parameter: 'routing_key' | 'job', limit:
     );
   }
   const length = Buffer.byteLength(text);
-  if (length > limit) throw invalidParameter(parameter, `has ${length} bytes: ${rule}`);
+  if (length > limit) throw invalidParameter(parameter, `has ${length} bytes: ${lengthRule(limit)}`);
   return text;
+}
+
+function lengthRule(limit: number): string {
+  return `it must have 1 to ${limit} bytes of UTF-8`;
 }

@@ -25,17 +25,14 @@ const MALFORMED = /%(?![0-9a-f]{2})/i;
  */
 export function decodePercent(text: string, parameter: string): string {
   if (PLAIN.test(text)) return text;
-  if (MALFORMED.test(text)) {
-    throw invalid(
-      parameter,
-      'has malformed percent-encoding: a % must be followed by two hexadecimal digits',
-    );
-  }
   const encoded = text.replace(/[\x80-\xff]/g, (byte) => `%${byte.charCodeAt(0).toString(16)}`);
   try {
     return decodeURIComponent(encoded);
   } catch {
-    throw invalid(parameter, 'is not UTF-8');
+    const rule = MALFORMED.test(text)
+      ? 'has malformed percent-encoding: a % must be followed by two hexadecimal digits'
+      : 'is not UTF-8';
+    throw invalid(parameter, rule);
   }
 }
 
