@@ -109,7 +109,7 @@ function firstVersion(table: string): readonly Statement[] {
     // Names are bytes: a character set would make jobs that differ in case or accents the same.
     define(`CREATE TABLE IF NOT EXISTS ${quoteTable(table)} (
       id BIGINT UNSIGNED NOT NULL COMMENT 'given by the owner from next_id and never again: part of message_id',
-      key_hash BINARY(16) NOT NULL COMMENT 'SHA-256, cut, over the bytes of (routing_key, job): see job.ts',
+      key_hash BINARY(16) NOT NULL COMMENT 'SHA-256, cut, over the bytes of (routing_key, job): see named-job.ts',
       routing_key VARBINARY(255) NOT NULL COMMENT 'UTF-8',
       job VARBINARY(20000) NOT NULL COMMENT 'UTF-8',
       version BIGINT UNSIGNED NOT NULL COMMENT 'grows with every change of the row',

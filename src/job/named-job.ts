@@ -1,7 +1,10 @@
 import { hash } from 'node:crypto';
 import type { JobKey } from './job.ts';
 
-/** The name of a job that may not be there yet: its bytes, in arrays of their own, and their hash. */
+/**
+ * The name of a job that may not be there yet: its bytes, and their hash. The bytes are shared by rows and batches, and
+ * nobody writes to them or transfers them.
+ */
 export type NamedJob = {
   readonly hash: Uint8Array;
   readonly routingKey: Uint8Array;
@@ -37,7 +40,7 @@ function hashOf(routingKey: Uint8Array, job: Uint8Array): Buffer {
   return Buffer.from(hash('sha256', bytes, 'binary').slice(0, 16), 'latin1');
 }
 
-/** In memory of its own: a view of a shared buffer would take the whole buffer along when it is posted. */
+/** Memory of its own, not of Node's pool: a view of a shared buffer would take the whole buffer along when it is posted. */
 function bytesOf(text: string): Buffer {
   const bytes = Buffer.allocUnsafeSlow(Buffer.byteLength(text));
   bytes.write(text);

@@ -184,7 +184,7 @@ export class Tenure {
         },
       );
       // A clock that has stepped on since it was last compared is no reason.
-      if (owned.watermark > clock.now() + STEP_LIMIT) {
+      if (owned.watermark > clock.now() + STEP_LIMIT && !this.#abort.signal.aborted) {
         try {
           await this.#compareClocks(owned);
         } catch (error) {

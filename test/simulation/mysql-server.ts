@@ -32,6 +32,8 @@ export type Connection = {
   gone: boolean;
   busy: boolean;
   committing: boolean;
+  /** What the client has sent, and was not answered yet. */
+  sent: readonly Statement[];
   transaction: { work: Tables | null; readonly statements: Statement[] } | null;
   waitTimeout: number;
   lockTimeout: number;
@@ -88,7 +90,13 @@ export class MysqlServer {
   open(link: Link, onLost: () => void): Connection {
     const connection: Connection = {
       ...{ id: this.#nextId++, link, onLost, alive: true, gone: false, busy: false, committing: false },
-      ...{ transaction: null, waitTimeout: 28_800_000, lockTimeout: 50_000, activeAt: this.world.now },
+      ...{
+        sent: [],
+        transaction: null,
+        waitTimeout: 28_800_000,
+        lockTimeout: 50_000,
+        activeAt: this.world.now,
+      },
     };
     this.connections.set(connection.id, connection);
     return connection;
@@ -189,10 +197,10 @@ export class MysqlServer {
     for (const callback of held) this.world.after(this.world.random(), callback);
   }
 
-  /** Whether a transaction that has not ended has written to a job. */
+  /** Whether a transaction that has not ended has written to a job, or is about to. */
   hasPending(keyHex: string): boolean {
-    return [...this.connections.values()].some(({ transaction }) =>
-      transaction?.statements.some(({ values }) =>
+    return [...this.connections.values()].some(({ transaction, sent }) =>
+      [...(transaction?.statements ?? []), ...sent].some(({ values }) =>
         values.flat(2).some((value) => {
           if (typeof value === 'number') return this.tables.jobs.get(value)?.key_hex === keyHex;
           return value instanceof Uint8Array && Buffer.from(value).toString('hex') === keyHex;
@@ -214,6 +222,7 @@ export class MysqlServer {
   ): void {
     connection.busy = false;
     connection.committing = false;
+    connection.sent = [];
     connection.activeAt = this.world.now;
     if (connection.gone) {
       this.close(connection, false);

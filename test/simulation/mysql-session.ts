@@ -86,6 +86,7 @@ class SimulatedSession implements SqlSession {
           this.destroy();
           reject(errnoOf(error) === undefined ? new SessionLost((error as Error).message) : error);
         });
+      this.#connection.sent = statements;
       link.send('up', () => this.#server.receive(this.#connection, statements, answer));
     });
   }

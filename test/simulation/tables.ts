@@ -203,11 +203,13 @@ function upsert(jobs: Map<number, Row>, rows: SqlRows, update: boolean): SqlResu
     return row;
   });
   const byKey = new Map([...jobs.values()].map((row) => [row.key_hex, row]));
+  const isThere = ({ id, key_hex }: Row) => byKey.has(key_hex) || jobs.has(id as number);
   // A statement that fails has done nothing.
-  if (!update && given.some(({ id, key_hex }) => byKey.has(key_hex) || jobs.has(id as number)))
-    throw sqlError(1062);
+  const distinct = new Set(given.map(({ key_hex }) => key_hex)).size;
+  if (!update && (distinct < given.length || given.some(isThere))) throw sqlError(1062);
   for (const row of given) {
     const same = byKey.get(row.key_hex);
+    byKey.set(row.key_hex, same ?? row);
     if (same !== undefined && same.id !== row.id) {
       // ON DUPLICATE KEY UPDATE changes all columns but those of the keys.
       jobs.set(same.id as number, { ...row, id: same.id });

@@ -5,12 +5,12 @@ const IN_A_ROW = 3;
 
 /**
  * Whether the jobs of a batch are taken for new, so that nobody looks for them first. It is tried while a service or a
- * bulk load makes one new job after another; the table's unique key tells when it was wrong.
+ * bulk load makes one new job after another; the table's unique key tells when it was wrong, of each row that is written.
  */
 export class NewJobs {
   #inARow = 0;
 
-  /** Of a batch that is all PUTs without If-Match: what others are answered depends on what is stored. */
+  /** Only of PUTs without If-Match: others write nothing where there is no job. */
   expectedIn(batch: readonly WriteRequest[]): boolean {
     return this.#inARow >= IN_A_ROW && batch.every(isPlainPut);
   }

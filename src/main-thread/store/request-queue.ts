@@ -7,7 +7,7 @@ export type Answered = { readonly answer: WriteAnswer; readonly number: number }
 /** A request whose promise waits. Settling it twice does nothing. */
 export type Waiting = {
   readonly request: WriteRequest;
-  /** Monotonic ms: no batch takes it later. */
+  /** Monotonic ms: while it is queued it is refused then. */
   readonly until: number;
   readonly bulk: boolean;
   resolve(answered: Answered): void;
@@ -98,6 +98,8 @@ export class RequestQueue {
   #parts: (readonly Waiting[])[] = [];
   #bulk: (readonly Waiting[])[] = [];
   #bulkTurn = false;
+  /** Why a batch of a bulk load was put back last. */
+  #bulkFault: DalgaError | null = null;
   #limit = LARGEST_BATCH;
   #timer: unknown = null;
   /** Monotonic ms: when the timer fires. */
@@ -160,22 +162,23 @@ export class RequestQueue {
   /** Puts a batch that failed back as two halves. */
   split(batch: readonly Waiting[]): void {
     const middle = Math.ceil(batch.length / 2);
-    const list = batch[0]?.bulk ? this.#bulk : this.#parts;
-    list.unshift(batch.slice(0, middle), batch.slice(middle));
-    this.#watch(batch[0]!.until);
+    const { bulk, until } = batch[0]!;
+    (bulk ? this.#bulk : this.#parts).unshift(batch.slice(0, middle), batch.slice(middle));
+    this.#watch(until);
   }
 
-  /** Puts a batch back that MySQL did not take in time, and refuses single requests: their clients wait. */
+  /**
+   * Puts a batch back that MySQL did not take in time, to go in smaller ones. What cannot get smaller is refused, and so
+   * are single requests: their clients wait.
+   */
   putBack(batch: readonly Waiting[], error: DalgaError): void {
-    if (batch[0]?.bulk) this.again(batch);
-    else this.refuse(batch, error);
-  }
-
-  /** Puts a batch back, as the next of its kind. */
-  again(batch: readonly Waiting[]): void {
     const [first] = batch;
-    if (first === undefined) return;
-    (first.bulk ? this.#bulk : this.#parts).unshift(batch);
+    if (!first?.bulk || batch.length <= this.#limit) {
+      this.refuse(batch, error);
+      return;
+    }
+    this.#bulkFault = error;
+    this.#bulk.unshift(batch);
     this.#watch(first.until);
   }
 
@@ -203,6 +206,7 @@ export class RequestQueue {
    * @param committed one that failed tells only that it was too long
    */
   learn(duration: number, committed: boolean): void {
+    if (committed) this.#bulkFault = null;
     if (duration > LONGEST_TRANSACTION) this.#limit = Math.max(SMALLEST_BATCH, Math.floor(this.#limit / 2));
     else if (committed && duration < LONGEST_TRANSACTION / 2) {
       this.#limit = Math.min(LARGEST_BATCH, Math.ceil(this.#limit * 1.2));
@@ -225,11 +229,11 @@ export class RequestQueue {
 
   #expire(): void {
     const now = this.#clock.monotonic();
-    const error = new DalgaError('database_unavailable', 'MySQL has not taken the change in time');
+    const late = new DalgaError('database_unavailable', 'MySQL has not taken the change in time');
     const refuseOld = (waiting: readonly Waiting[]): Waiting[] => {
       const fresh = waiting.findIndex(({ until }) => until > now);
       const old = fresh === -1 ? waiting.length : fresh;
-      this.refuse(waiting.slice(0, old), error);
+      this.refuse(waiting.slice(0, old), waiting[0]?.bulk ? (this.#bulkFault ?? late) : late);
       return waiting.slice(old);
     };
     const isLeft = (part: readonly Waiting[]): boolean => part.length > 0;

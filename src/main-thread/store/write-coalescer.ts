@@ -2,7 +2,7 @@ import type { Clock, Timers } from '../../clock.ts';
 import { systemTimers } from '../../clock.ts';
 import { decodeScheduleRow, PAYLOAD_COLUMN } from '../../database/job-row.ts';
 import { type SpanStatements, spanStatements } from '../../database/span-statements.ts';
-import { isDuplicateKey, isServerWide } from '../../database/sql-errors.ts';
+import { isDuplicateKey, isRetryable, isServerWide } from '../../database/sql-errors.ts';
 import { type JobStatements, jobStatements, type Statement } from '../../database/statements.ts';
 import { DalgaError } from '../../errors.ts';
 import type { JobRequest } from '../../job/change-row.ts';
@@ -115,10 +115,9 @@ export function createWriteCoalescer(options: CoalescerOptions): WriteCoalescer 
  * load a request is its own transaction and waits for nothing.
  *
  *   queued -> in a batch -> answered
- *      \          \-------> queued again: in half a batch, when a statement failed for what one of them wants; those
- *       \                   of a bulk load also when MySQL was too slow, or away; whole, when a job that was taken for
- *       \                   new was there
- *        \----------------> refused, when no batch took it in time
+ *      |          |\------> queued again in half a batch, when a statement failed for what one of them wants
+ *      |          \-------> queued again, one of a bulk load, when MySQL was too slow for its batch, or away
+ *      \------------------> refused, when no batch took it in time
  */
 class Coalescer implements WriteCoalescer {
   readonly #options: CoalescerOptions;
@@ -221,7 +220,7 @@ class Coalescer implements WriteCoalescer {
     this.#queue.close();
   }
 
-  #enqueue(key: JobKey, make: (named: ReturnType<typeof nameJob>) => Waiting['request']) {
+  #enqueue(key: JobKey, make: (named: NamedJob) => Waiting['request']) {
     return this.#request(make(nameJob(key)));
   }
 
@@ -263,36 +262,38 @@ class Coalescer implements WriteCoalescer {
     let began = 0;
     let areNew = false;
     let answered = false;
-    try {
-      await session.transaction(
-        async (transaction) => {
-          // The batch closes only now that it is its turn, and its stamp is given before it writes anything. When
-          // the transaction is run again, batch and stamp stay.
-          if (batch === null) {
-            batch = this.#queue.take();
-            stamp = gate.open(clock.now());
-          }
-          began = clock.monotonic();
-          const requests = batch.map(({ request }) => request);
-          areNew = this.#newJobs.expectedIn(requests);
-          plan = await this.#plan(requests, areNew, stamp, transaction);
-          return this.#write(plan, areNew, stamp);
-        },
-        () => {
-          answered = true;
-          this.#queue.refuse(batch ?? [], outcomeUnknown());
-        },
-      );
-    } catch (error) {
-      const open = answered ? [] : batch;
-      if (open !== null && areNew && isDuplicateKey(error)) {
-        this.#newJobs.wrong();
-        gate.rolledBack(stamp);
-        this.#queue.again(open);
-        return;
+    const body = async (transaction: Transaction) => {
+      // The batch closes only now that it is its turn, and its stamp is given before it writes anything. When the
+      // transaction is run again, batch and stamp stay.
+      if (batch === null) {
+        batch = this.#queue.take();
+        stamp = gate.open(clock.now());
       }
+      began = clock.monotonic();
+      const requests = batch.map(({ request }) => request);
+      areNew = this.#newJobs.expectedIn(requests);
+      plan = await this.#plan(requests, areNew, stamp, transaction);
+      if (areNew && plan.answers.some(({ result }) => result === 'refused')) {
+        // Of a job that is there it may not hold, and what is not written meets no key.
+        areNew = false;
+        plan = await this.#plan(requests, areNew, stamp, transaction);
+      }
+      return this.#write(plan, areNew, stamp);
+    };
+    const commit = () =>
+      session.transaction(body, () => {
+        answered = true;
+        this.#queue.refuse(batch ?? [], outcomeUnknown());
+      });
+    try {
+      await commit().catch((error: unknown) => {
+        if (!areNew || answered || !isDuplicateKey(error)) throw error;
+        this.#newJobs.wrong();
+        return commit();
+      });
+    } catch (error) {
       if (batch !== null) this.#queue.learn(clock.monotonic() - began, false);
-      this.#failed(open, stamp, error);
+      this.#failed(answered ? [] : batch, stamp, error);
       return;
     }
     this.#queue.learn(clock.monotonic() - began, true);
@@ -412,7 +413,8 @@ class Coalescer implements WriteCoalescer {
       return;
     }
     gate.rolledBack(stamp);
-    if (isUnavailable(error)) {
+    // Who holds a lock keeps it from a smaller batch too.
+    if (isUnavailable(error) && !isRetryable(error.cause)) {
       this.#queue.putBack(batch, error);
       return;
     }

@@ -76,7 +76,7 @@ t.test('a single request is told in time, whatever waits already', async (t) => 
 
 t.test('halves of a bulk load go behind single requests and have the time of a bulk load', async (t) => {
   const { time, queue, take } = setUp();
-  const outcomes = queue.addBulk([remove('1'), remove('2'), remove('3')]);
+  void queue.addBulk([remove('1'), remove('2'), remove('3')]);
   queue.split(queue.take());
   void queue.add(remove('single'));
   t.same([take(), take(), take()], [['single'], ['1', '2'], ['3']]);
@@ -88,7 +88,6 @@ t.test('halves of a bulk load go behind single requests and have the time of a b
   t.equal(queue.size, 2);
   await time.advance(1);
   t.match(await others, [{ code: 'database_unavailable' }, { code: 'database_unavailable' }]);
-  void outcomes;
 });
 
 t.test('of a part that is only partly old, the old are refused', async (t) => {
@@ -106,13 +105,38 @@ t.test('of a part that is only partly old, the old are refused', async (t) => {
 t.test('a batch that MySQL did not take in time is put back, and single requests are refused', async (t) => {
   const { queue, take } = setUp();
   const away = new DalgaError('database_unavailable', 'away');
-  void queue.addBulk([remove('1'), remove('2')]);
+  const many = Array.from({ length: 600 }, (_, index) => remove(`${index}`));
+  void queue.addBulk(many);
+  void queue.addBulk([remove('later')]);
+  const batch = queue.take();
+  queue.learn(2000, false);
+  queue.putBack(batch, away);
+  const taken = [take(), take(), take()];
+  t.same(
+    taken.map(({ length }) => length),
+    [500, 100, 1],
+  );
+  t.equal(taken[0]?.[0], '0');
+  t.equal(taken[2]?.[0], 'later');
+
+  const small = queue.addBulk([remove('1')]);
   queue.putBack(queue.take(), away);
-  t.same(take(), ['1', '2']);
+  t.same(await small, [away], 'it cannot get smaller');
   const single = queue.add(remove('single')).catch((error: DalgaError) => error);
   queue.putBack(queue.take(), away);
   t.equal(await single, away);
   t.equal(queue.size, 0);
+});
+
+t.test('a bulk load that was put back too often is told why', async (t) => {
+  const { time, queue } = setUp();
+  const away = new DalgaError('database_unavailable', 'away');
+  const outcomes = queue.addBulk(Array.from({ length: 600 }, (_, index) => remove(`${index}`)));
+  const batch = queue.take();
+  queue.learn(2000, false);
+  queue.putBack(batch, away);
+  await time.advance(10_000);
+  t.same(new Set(await outcomes), new Set([away]));
 });
 
 t.test('batches that were too long are smaller from then on, whether or not they were stored', (t) => {

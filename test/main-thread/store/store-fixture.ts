@@ -6,6 +6,7 @@ import type { MysqlConfig } from '../../../src/config.ts';
 import { type Connect, openSession, type SqlRow, type SqlSession } from '../../../src/database/session.ts';
 import { SessionLost } from '../../../src/database/sql-errors.ts';
 import type { Statement } from '../../../src/database/statements.ts';
+import type { JobRow } from '../../../src/job/job.ts';
 import {
   acquireOwnership,
   type Owned,
@@ -123,11 +124,16 @@ export type Writes = {
   readonly posted: (readonly Change[])[];
 };
 
-export function writesOf(t: Test, fixture: Fixture, owned: Owned, clock: Clock = fixture.clock): Writes {
+export function writesOf(
+  t: Test,
+  fixture: Fixture,
+  owned: Owned,
+  { clock = fixture.clock, admit }: { clock?: Clock; admit?: (row: JobRow) => void } = {},
+): Writes {
   const gate = new WatermarkGate({ watermark: owned.watermark, exceptions: owned.exceptions }, owned.stamp);
   const posted: (readonly Change[])[] = [];
   const coalescer = createWriteCoalescer({
-    ...{ session: owned.session, gate, table: fixture.mysql.table, clock, log: silent },
+    ...{ session: owned.session, gate, table: fixture.mysql.table, clock, log: silent, admit },
     post: (changes) => posted.push(changes),
   });
   t.teardown(() => coalescer.stop());
