@@ -32,6 +32,7 @@ function confirmed(error: unknown): void {
   if (error) throw error;
   unconfirmed -= 1;
   if (next === numbers.length && unconfirmed === 0) finish();
+  goOn();
 }
 
 /** Returns false when the channel is full. */
@@ -43,8 +44,8 @@ function publish(channel: ConfirmChannel): boolean {
   return channel.publish('', routingKey, body, properties, confirmed);
 }
 
-/** @returns publishes a turn's messages */
-async function open(): Promise<() => void> {
+/** @returns publishes a turn's messages, and returns whether more may follow at once */
+async function open(): Promise<() => boolean> {
   const channel = await connection.createConfirmChannel({ highWaterMark: tuning.highWaterMark });
   channel.on('return', () => {
     throw new Error('a message was returned');
@@ -52,27 +53,37 @@ async function open(): Promise<() => void> {
   let full = false;
   channel.on('drain', () => {
     full = false;
+    goOn();
   });
   return () => {
     for (let count = 0; count < tuning.perTurn && !full; count++) {
-      if (next === numbers.length || unconfirmed >= tuning.window) return;
+      if (next === numbers.length || unconfirmed >= tuning.window) return false;
       full = !publish(channel);
     }
+    return !full;
   };
 }
 
-const turns: (() => void)[] = [];
+const turns: (() => boolean)[] = [];
 for (let channel = 0; channel < tuning.channels; channel++) turns.push(await open());
+let going = false;
 
-/** Some messages in each turn of the event loop: in between the confirms are read. */
-function go(): void {
-  for (const turn of turns) turn();
-  if (next < numbers.length) setImmediate(go);
+/**
+ * Some messages in each turn of the event loop: in between the confirms are read. While it may send none it waits for a
+ * confirm, or for room, and leaves the core to the broker.
+ */
+function goOn(): void {
+  if (going || next === numbers.length) return;
+  going = true;
+  setImmediate(() => {
+    going = false;
+    if (turns.map((turn) => turn()).includes(true)) goOn();
+  });
 }
 
 workOnce(async () => {
   if (numbers.length > 0) {
-    go();
+    goOn();
     await finished;
   }
   await connection.close();
