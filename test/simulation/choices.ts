@@ -24,6 +24,8 @@ export type Choices = {
   readonly rules: number;
   /** ms between two requests for a run by hand or a backfill, on average; 0: none. */
   readonly spanPause: number;
+  /** Messages a second of all backfills together. */
+  readonly backfillRate: number;
   /** ms */
   readonly checkpointInterval: number;
   /** ms */
@@ -73,6 +75,7 @@ export function choose(world: World, focus: Partial<Choices>): Choices {
     atOnce: world.pick([0.1, 0.1, 0.7]),
     rules: world.pick([0, 0.3, 0.8]),
     spanPause: world.pick([0, 300, 1500]),
+    backfillRate: 50,
     checkpointInterval: world.pick([100, 500, 500, 500, 1000]),
     lease: world.pick([2000, 3000, 5000]),
     withoutLease: world.chance(0.7) ? 'publish' : 'stop',
@@ -124,7 +127,7 @@ export function configOf(choices: Choices): Config {
     misfireAfter: 60_000,
     misfireBacklog: 1000,
     catchupRate,
-    backfillRate: 50,
+    backfillRate: choices.backfillRate,
     memoryLimit: 1_000_000_000,
   };
 }

@@ -51,5 +51,6 @@ export const FOCUS: Readonly<Record<BreakageName, Partial<Choices>>> = {
   'a loader without tombstones': LOADS,
   'a delete by id only': { ...OFTEN, faults: ['mysql statements fail'] },
   'a backfill ahead of what is confirmed': BACKFILLS,
-  'a backfill whose progress is not written': BACKFILLS,
+  // So slow that a checkpoint comes while it goes on.
+  'a backfill whose progress is not written': { ...BACKFILLS, backfillRate: 2 },
 };

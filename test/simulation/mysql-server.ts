@@ -333,6 +333,10 @@ export class MysqlServer {
       const context: Context = { connectionId: connection.id, now: this.now };
       for (const statement of statements) execute(after, statement, context);
       this.tables = after;
+      // A span may have been planned before its job was changed, by requests of one batch: so the change is told after it.
+      for (const [id, span] of after.spans) {
+        if (!before.spans.has(id)) this.onSpanStored(span, after.jobs.get(span.job_id as number));
+      }
       const settled = statements.some(({ sql }) => /^DELETE FROM `dalga` WHERE \(?id = \?/.test(sql));
       const stamp = after.state.stamp as number;
       for (const [id, row] of before.jobs) {
@@ -343,9 +347,6 @@ export class MysqlServer {
       for (const [id, row] of after.jobs) {
         if (before.jobs.get(id) === row) continue;
         this.commits.push({ keyHex: row.key_hex as string, row, settled, stamp });
-      }
-      for (const [id, span] of after.spans) {
-        if (!before.spans.has(id)) this.onSpanStored(span, after.jobs.get(span.job_id as number));
       }
       this.onCommit(connection);
     }
