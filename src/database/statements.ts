@@ -80,6 +80,11 @@ export function jobStatements(tableName: string) {
   const updates = SCHEDULE_COLUMNS.filter((column) => column !== 'id')
     .map((column) => `${column} = VALUES(${column})`)
     .join(', ');
+  /** Writes rows of new jobs. @throws an error with `isDuplicateKey` when one is there */
+  const insert = (rows: readonly { readonly hash: Uint8Array; readonly row: JobRow }[]): Statement => ({
+    sql: `INSERT INTO ${table} (key_hash, ${all}) VALUES ?`,
+    values: [rows.map(({ hash, row }) => [hash, ...encodeJobRow(row)])],
+  });
   return {
     /** Rows for `decodeScheduleRow`, with the key's hash after them; the key's bytes are known to who asks. */
     find: (hashes: readonly Uint8Array[]): Statement => ({
@@ -123,17 +128,13 @@ export function jobStatements(tableName: string) {
       values: [time],
     }),
 
-    /** Writes rows of new jobs. @throws an error with `isDuplicateKey` when one is there */
-    insert: (rows: readonly { readonly hash: Uint8Array; readonly row: JobRow }[]): Statement => ({
-      sql: `INSERT INTO ${table} (key_hash, ${all}) VALUES ?`,
-      values: [rows.map(({ hash, row }) => [hash, ...encodeJobRow(row)])],
-    }),
+    insert,
 
     /** Writes rows whole, new ones and changed ones alike. */
-    upsert: (rows: readonly { readonly hash: Uint8Array; readonly row: JobRow }[]): Statement => ({
-      sql: `INSERT INTO ${table} (key_hash, ${all}) VALUES ? ON DUPLICATE KEY UPDATE ${updates}`,
-      values: [rows.map(({ hash, row }) => [hash, ...encodeJobRow(row)])],
-    }),
+    upsert: (rows: Parameters<typeof insert>[0]): Statement => {
+      const { sql, values } = insert(rows);
+      return { sql: `${sql} ON DUPLICATE KEY UPDATE ${updates}`, values };
+    },
 
     remove: (ids: readonly number[]): Statement => ({
       sql: `DELETE FROM ${table} WHERE id IN (${marks(ids.length)})`,

@@ -10,7 +10,6 @@ import { JobArena } from '../../src/scheduler-thread/job-arena.ts';
 const NOW = 1_800_000_000_000;
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
-const encode = (text: string) => new TextEncoder().encode(text);
 const every = (seconds: number) => ({ interval: { ms: seconds * 1000, text: null } });
 const quiet = { now: NOW, monotonic: () => 0, pause: async () => {} };
 
@@ -18,9 +17,7 @@ const quiet = { now: NOW, monotonic: () => 0, pause: async () => {} };
 async function stored(request: JobRequest, count: number, range: ForecastRange): Promise<number[]> {
   const arena = new JobArena('');
   for (let id = 1; id <= count; id++) {
-    const key = { routingKey: 'k', job: `job-${id}` };
-    const named = { hash: nameJob(key).hash, routingKey: encode('k'), job: encode(key.job) };
-    arena.add(createRow(named, request, NOW, id));
+    arena.add(createRow(nameJob({ routingKey: 'k', job: `job-${id}` }), request, NOW, id));
   }
   return [...(await forecast(range, { arena, ...quiet })).steps];
 }

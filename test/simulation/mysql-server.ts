@@ -90,13 +90,8 @@ export class MysqlServer {
   open(link: Link, onLost: () => void): Connection {
     const connection: Connection = {
       ...{ id: this.#nextId++, link, onLost, alive: true, gone: false, busy: false, committing: false },
-      ...{
-        sent: [],
-        transaction: null,
-        waitTimeout: 28_800_000,
-        lockTimeout: 50_000,
-        activeAt: this.world.now,
-      },
+      ...{ sent: [], transaction: null, activeAt: this.world.now },
+      ...{ waitTimeout: 28_800_000, lockTimeout: 50_000 },
     };
     this.connections.set(connection.id, connection);
     return connection;

@@ -9,10 +9,7 @@ import {
   type WriteRequest,
 } from '../../../src/main-thread/store/batch-plan.ts';
 
-const named = (job: string) => {
-  const key = { routingKey: 'feeds', job };
-  return nameJob(key);
-};
+const named = (job: string) => nameJob({ routingKey: 'feeds', job });
 const minute = { interval: { ms: 60_000, text: null } };
 const put = (job: string, request = minute): WriteRequest => ({
   ...{ op: 'put', named: named(job), request, onlyCreate: false },

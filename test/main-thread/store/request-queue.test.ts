@@ -1,14 +1,12 @@
 import t from 'tap';
 import { DalgaError } from '../../../src/errors.ts';
-import type { JobKey } from '../../../src/job/job.ts';
 import { nameJob } from '../../../src/job/named-job.ts';
 import type { WriteRequest } from '../../../src/main-thread/store/batch-plan.ts';
 import { RequestQueue, type Waiting } from '../../../src/main-thread/store/request-queue.ts';
 import { ManualTime } from '../../helpers/manual-time.ts';
 
 function remove(job: string): WriteRequest {
-  const key: JobKey = { routingKey: 'a', job };
-  return { op: 'delete', named: nameJob(key) };
+  return { op: 'delete', named: nameJob({ routingKey: 'a', job }) };
 }
 
 function setUp() {
