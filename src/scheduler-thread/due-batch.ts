@@ -1,7 +1,7 @@
 import type { CatchUpRate } from './catch-up-rate.ts';
 import type { Lapses } from './lapses.ts';
 import type { Occurrences } from './occurrences.ts';
-import { mayTake } from './routes.ts';
+import { isFull, mayTake } from './routes.ts';
 
 /**
  * What waited may fill so much of a batch while something else is due: a route that recovers must not starve others.
@@ -60,6 +60,7 @@ export class DueBatch {
     for (let turns = 0; taken.length < limit && queue.firstTime <= now; turns++) {
       if (turns === TURNS_IN_ONE_GO) break;
       if (this.putOff(queue.firstSlot, now)) continue;
+      if (this.isFull(monotonic)) break;
       const flight = occurrences.takeTurn(queue.firstSlot, now, 'on time');
       if (flight === -1) continue;
       if (this.#maySend(flights.route.get(flight), monotonic)) {
@@ -73,6 +74,17 @@ export class DueBatch {
     // Behind all that is due now.
     if (queue.firstTime > now) this.#takePaced(taken, now, monotonic);
     return taken;
+  }
+
+  /**
+   * Whether nothing of the queue could go, whatever its route: it stays there until one is confirmed, since to hold it back
+   * in its route's list would be work for nothing.
+   */
+  isFull(monotonic: number): boolean {
+    const { arena, queue } = this.#options.occurrences;
+    const { routes } = arena;
+    if (!isFull(routes.get(arena.route.get(queue.firstSlot)), monotonic)) return false;
+    return routes.size <= MANY_ROUTES && routes.areFull(monotonic);
   }
 
   /** Whether the job at the head of the queue missed its time and waits for the rate of catch-ups. @param now Unix ms */

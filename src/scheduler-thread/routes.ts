@@ -37,7 +37,7 @@ export type RouteState = WaitingList & {
 };
 
 /** ms without a confirm after which a route is limited. */
-const STALL_AFTER = 1000;
+export const STALL_AFTER = 1000;
 /** What a route that does not go well may have unconfirmed. */
 const STALLED_WINDOW = 16;
 /** What any route may have unconfirmed: one that has just died must not take the places of all others. */
@@ -57,8 +57,18 @@ export class Routes {
   readonly #free: number[] = [];
   #bytes = 0;
 
+  /** How many there are. */
+  get size(): number {
+    return this.#indexes.size;
+  }
+
   get(index: number): RouteState {
     return this.#states[index]!;
+  }
+
+  /** Whether all are full; it takes as long as there are routes. @param monotonic ms */
+  areFull(monotonic: number): boolean {
+    return this.#states.every((route) => route === undefined || isFull(route, monotonic));
   }
 
   /** The route, where it is still one. */
@@ -129,9 +139,17 @@ function newRoute(exchange: string, routingKey: string): RouteState {
 
 /** Whether one more message may be sent now. */
 export function mayTake(route: RouteState, monotonic: number): boolean {
-  if (monotonic < route.retryAt) return false;
+  return monotonic >= route.retryAt && route.unconfirmed < windowOf(route, monotonic);
+}
+
+/** Whether the route goes well, and takes no more until one is confirmed: soon, or it is limited. */
+export function isFull(route: RouteState, monotonic: number): boolean {
+  return route.unconfirmed >= ROUTE_WINDOW && windowOf(route, monotonic) === ROUTE_WINDOW;
+}
+
+function windowOf(route: RouteState, monotonic: number): number {
   const stalled = route.unconfirmed > 0 && monotonic - route.progressAt > STALL_AFTER;
-  return route.unconfirmed < (stalled || route.failures > 0 ? STALLED_WINDOW : ROUTE_WINDOW);
+  return stalled || route.failures > 0 ? STALLED_WINDOW : ROUTE_WINDOW;
 }
 
 export function noteSent(route: RouteState, monotonic: number): void {

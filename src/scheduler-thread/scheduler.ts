@@ -30,7 +30,7 @@ import { isTaken, Occurrences } from './occurrences.ts';
 import { OpenSpans } from './open-spans.ts';
 import { ProgressReport } from './progress-report.ts';
 import { describeReturned, type ReturnedMessage } from './return-log.ts';
-import { noteRefusal, type RouteState } from './routes.ts';
+import { noteRefusal, type RouteState, STALL_AFTER } from './routes.ts';
 import { SpanDispatch } from './span-dispatch.ts';
 
 /** Batches begun in one go: then the port, the answers and the timers have their turn. */
@@ -476,7 +476,11 @@ export class Scheduler {
     const monotonic = clock.monotonic();
     if (monotonic >= this.#trustedUntil) return Number.POSITIVE_INFINITY;
     const delay = this.#occurrences.queue.firstTime - clock.now();
-    if (delay <= 0) return this.#mayDispatch() ? 0 : Number.POSITIVE_INFINITY;
+    if (delay <= 0) {
+      if (!this.#mayDispatch()) return Number.POSITIVE_INFINITY;
+      // A confirm wakes it before that, unless none comes.
+      return this.#due.isFull(monotonic) ? STALL_AFTER : 0;
+    }
     const paced = this.#mayDispatch()
       ? this.#due.untilPaced(clock.now(), monotonic)
       : Number.POSITIVE_INFINITY;

@@ -46,3 +46,33 @@ t.test('many waiting routes are not looked through at each turn', async (t) => {
   t.equal(due.take(NOW, 3).length, 0);
   t.equal(due.take(NOW, 60_000).length, 500, 'each comes in its turn');
 });
+
+t.test('what is due stays in the queue while all routes are full', async (t) => {
+  const { occurrences, due } = setUp(20_000, () => 'busy');
+  const { flights, queue } = occurrences;
+  const sent: number[] = [];
+  const takeAll = (monotonic: number) => {
+    for (let taken = due.take(NOW, monotonic); taken.length > 0; taken = due.take(NOW, monotonic))
+      sent.push(...taken);
+  };
+  takeAll(0);
+  t.same({ sent: sent.length, waiting: flights.waiting }, { sent: 8000, waiting: 0 });
+  t.ok(due.isFull(1000));
+  for (const flight of sent.splice(0, 500)) occurrences.settle(flight, Outcome.confirmed, NOW, 1000);
+  takeAll(1000);
+  t.equal(sent.length, 8000, 'a confirm makes room for one more');
+
+  const slot = occurrences.arena.add(intervalRow(20_001, 60_000, NOW));
+  queue.set(slot, NOW);
+  while (queue.firstTime <= NOW) takeAll(1500);
+  t.equal(sent.length, 8001, 'one of another route does not wait for them');
+  t.equal(flights.waiting, 11_500);
+});
+
+t.test('what is due is held back once nothing is confirmed any more', async (t) => {
+  const { occurrences, due } = setUp(10_000, () => 'dead');
+  for (let taken = due.take(NOW, 0); taken.length > 0; ) taken = due.take(NOW, 0);
+  t.equal(occurrences.flights.waiting, 0);
+  due.take(NOW, 1001);
+  t.equal(occurrences.flights.waiting, 2000);
+});

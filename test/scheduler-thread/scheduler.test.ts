@@ -546,6 +546,26 @@ t.test('a bad route does not hold up the others', async (t) => {
   t.match(scheduler.progress().counters, { inFlight: 16, heldBack: 84 });
 });
 
+t.test('what is due is held back when nothing is confirmed for long, and not before', async (t) => {
+  const { scheduler, time, held, sent } = setUp({ answer: 'hold' });
+  scheduler.finishLoad();
+  scheduler.apply(
+    1,
+    Array.from({ length: 9000 }, (_, id) => upsert(intervalRow(id + 1, 600_000, NOW + 10))),
+  );
+  await time.advance(10);
+  while (held.length > 0) {
+    const { batch, answer } = held.shift()!;
+    await answer(new Array(batch.count).fill(Outcome.pending));
+    await time.advance(5);
+  }
+  t.equal(sent.length, 8000);
+  t.match(scheduler.progress().counters, { dueNow: 1000, heldBack: 0 });
+  // Nobody tells it anything.
+  await time.advance(3000);
+  t.match(scheduler.progress().counters, { dueNow: 0, heldBack: 1000 });
+});
+
 t.test('a route that cannot be used for long costs one record a job', async (t) => {
   const { scheduler, time, sent } = setUp();
   scheduler.finishLoad();
