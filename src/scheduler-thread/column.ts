@@ -4,20 +4,18 @@
  *   index:   | chunk number | place in chunk |
  *   bits:      the rest       12
  */
-const CHUNK_BITS = 12;
+export const CHUNK_BITS = 12;
 export const CHUNK_SIZE = 1 << CHUNK_BITS;
-const PLACE_MASK = CHUNK_SIZE - 1;
+export const PLACE_MASK = CHUNK_SIZE - 1;
 
 type Chunk = Float64Array | Int32Array | Uint8Array;
 
 export class Column<T extends Chunk = Chunk> {
   readonly #make: () => T;
   readonly #chunks: T[] = [];
-  readonly bytesPerEntry: number;
 
-  constructor(type: { new (length: number): T; readonly BYTES_PER_ELEMENT: number }) {
+  constructor(type: new (length: number) => T) {
     this.#make = () => new type(CHUNK_SIZE);
-    this.bytesPerEntry = type.BYTES_PER_ELEMENT;
   }
 
   /** How many entries there is room for. */

@@ -1,17 +1,17 @@
 import type { JobRow } from '../job/job.ts';
 import type { Misfire } from '../job/misfire.ts';
-import { SLOT_BYTES } from '../protocol/job-memory.ts';
+import { ROW_BYTES, SLOT_BYTES } from '../protocol/job-memory.ts';
 import { ByteStore } from './byte-store.ts';
-import { Column } from './column.ts';
 import { type Extras, extrasOf } from './extras.ts';
 import { IdIndex } from './id-index.ts';
 import { Routes } from './routes.ts';
+import { Rows } from './rows.ts';
 
 /** Times of a job that are stepped over one by one. */
 const MOST_STEPS = 1000;
 
 /**
- * The jobs in memory, outside the JavaScript heap: a job is a slot, a row over these columns. What is not needed
+ * The jobs in memory, outside the JavaScript heap: a job is a slot, a row of these fields. What is not needed
  * to run the job (its interval's text, say) stays in MySQL.
  */
 const Flag = { enabled: 1, oneOff: 2, settled: 4, extras: 8, payload: 16 } as const;
@@ -24,23 +24,25 @@ type LastRoute = {
 };
 
 export class JobArena {
-  readonly id = new Column(Float64Array);
-  readonly version = new Column(Float64Array);
-  /** Unix ms. */
-  readonly since = new Column(Float64Array);
-  /** Unix ms. */
-  readonly firstRun = new Column(Float64Array);
+  /** What a job's turn needs comes first. */
+  readonly #rows = new Rows(ROW_BYTES);
+  readonly id = this.#rows.float64(0);
   /** ms; 0 where it is no plain interval. */
-  readonly interval = new Column(Float64Array);
-  readonly route = new Column(Int32Array);
+  readonly interval = this.#rows.float64(8);
+  readonly route = this.#rows.int32(16);
   /** The job's record in the flights that was added last, -1 for none. */
-  readonly flight = new Column(Int32Array);
+  readonly flight = this.#rows.int32(20);
+  readonly #body = this.#rows.int32(24);
+  readonly #bodyLength = this.#rows.int32(28);
+  readonly #flags = this.#rows.uint8(32);
+  /** Unix ms. */
+  readonly since = this.#rows.float64(40);
+  /** Unix ms. */
+  readonly firstRun = this.#rows.float64(48);
+  readonly version = this.#rows.float64(56);
   readonly routes = new Routes();
   /** Jobs whose schedule could not be told, until somebody has been told of them. */
   unknown: { readonly id: number; readonly reason: string }[] = [];
-  readonly #flags = new Column(Uint8Array);
-  readonly #body = new Column(Int32Array);
-  readonly #bodyLength = new Column(Int32Array);
   readonly #bytes = new ByteStore();
   readonly #index = new IdIndex((slot) => this.id.get(slot));
   readonly #exchange: string;
@@ -286,24 +288,8 @@ export class JobArena {
       this.#free = this.flight.get(slot);
       return slot;
     }
-    // All columns have the same room.
-    if (this.#end === this.id.capacity) for (const column of this.#columns()) column.reserve(this.#end + 1);
+    this.#rows.reserve(this.#end + 1);
     return this.#end++;
-  }
-
-  #columns(): Column[] {
-    return [
-      this.id,
-      this.version,
-      this.since,
-      this.firstRun,
-      this.interval,
-      this.route,
-      this.flight,
-      this.#flags,
-      this.#body,
-      this.#bodyLength,
-    ];
   }
 }
 

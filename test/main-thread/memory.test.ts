@@ -1,7 +1,6 @@
 import t from 'tap';
 import { JobMemory, memoryLimit } from '../../src/main-thread/memory.ts';
-import { jobBytes, SLOT_BYTES } from '../../src/protocol/job-memory.ts';
-import { Column } from '../../src/scheduler-thread/column.ts';
+import { jobBytes } from '../../src/protocol/job-memory.ts';
 import { JobArena } from '../../src/scheduler-thread/job-arena.ts';
 import { intervalRow } from '../helpers/rows.ts';
 
@@ -41,17 +40,6 @@ t.test('a job that is removed makes room for another', async (t) => {
   t.equal(arena.bytes - route, 3 * jobBytes(intervalRow(1, 1000, 0).job.length), 'as main counts it');
   for (const slot of slots) arena.remove(slot);
   t.equal(arena.bytes, 0);
-});
-
-t.test('the bytes of a slot are those of the columns', async (t) => {
-  let columns = 0;
-  const arena = new JobArena('') as unknown as Record<string, unknown>;
-  for (const value of Object.values(arena)) if (value instanceof Column) columns += value.bytesPerEntry;
-  // The private ones: flags (1), body (4), bodyLength (4); the queue: slot (4), time (8), place (4); the index: 4 to 8.
-  t.ok(
-    SLOT_BYTES >= columns + 9 + 16 + 4 && SLOT_BYTES <= columns + 9 + 16 + 12,
-    `${columns} in open columns`,
-  );
 });
 
 t.test('the limit is the configured one, or a share of the memory', async (t) => {

@@ -2,6 +2,7 @@ import t from 'tap';
 import { ByteStore } from '../../src/scheduler-thread/byte-store.ts';
 import { Column } from '../../src/scheduler-thread/column.ts';
 import { IdIndex } from '../../src/scheduler-thread/id-index.ts';
+import { Rows } from '../../src/scheduler-thread/rows.ts';
 import { seededRandom } from '../helpers/random.ts';
 
 t.test('the index of ids behaves as a map under random additions and removals', async (t) => {
@@ -79,4 +80,22 @@ t.test('a block larger than a slab', async (t) => {
   store.free(large, bytes.length);
   const again = store.put(bytes);
   t.equal(again, large);
+});
+
+t.test('the fields of rows keep what each was given, over several chunks', async (t) => {
+  const rows = new Rows(24);
+  const fields = [rows.float64(0), rows.int32(8), rows.int32(12), rows.uint8(16), rows.uint8(23)];
+  const count = 10_000;
+  rows.reserve(count);
+  t.ok(rows.capacity >= count);
+  const numberFor = (row: number, field: number) =>
+    field === 0 ? row * 1e9 + 0.5 : field < 3 ? row * 7 - field : (row + field) % 256;
+  for (let row = 0; row < count; row++) {
+    for (const [index, field] of fields.entries()) field.set(row, numberFor(row, index));
+  }
+  let wrong = 0;
+  for (let row = 0; row < count; row++) {
+    for (const [index, field] of fields.entries()) if (field.get(row) !== numberFor(row, index)) wrong++;
+  }
+  t.equal(wrong, 0);
 });
