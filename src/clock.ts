@@ -1,3 +1,5 @@
+import { hrtime } from 'node:process';
+
 /**
  * Time. `now()` is the scheduler's idea of Unix time in ms; `monotonic()` counts ms from an arbitrary start,
  * the same for all threads of the process. A wall clock may jump, a monotonic one may not: every duration, and
@@ -17,7 +19,8 @@ export type Timers = {
 };
 
 export function monotonicNow(): number {
-  return Number(process.hrtime.bigint()) / 1e6;
+  const [seconds, nanoseconds] = hrtime();
+  return seconds * 1000 + nanoseconds / 1e6;
 }
 
 /** Node's timers fire at once for a delay above 2^31 - 1 ms (its documentation of setTimeout). */

@@ -146,6 +146,11 @@ export class JobArena {
     return this.extras(slot)?.misfire ?? null;
   }
 
+  /** Whether it is a plain interval, of which there is always a next time. */
+  neverEnds(slot: number): boolean {
+    return this.interval.get(slot) !== 0 && this.misfire(slot) === null;
+  }
+
   /** The first scheduled time at or after `time`; Infinity when there is none. The same rule as job/next-run.ts. */
   firstAtOrAfter(slot: number, time: number): number {
     const misfire = this.misfire(slot);

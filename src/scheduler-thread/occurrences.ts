@@ -469,6 +469,7 @@ export class Occurrences {
   /** A job without a next time has ended when nothing of it is on its way. */
   #settleIfOver(slot: number): void {
     const { arena } = this;
+    if (arena.neverEnds(slot)) return;
     if (this.firstTimeOf(slot) !== Number.POSITIVE_INFINITY || !arena.isEnabled(slot)) return;
     if (!arena.isSettled(slot) && !this.hasUnsettled(slot)) this.settleJob(slot);
   }
@@ -533,7 +534,7 @@ export class Occurrences {
   /** A message of the job was confirmed. What is still to be taken, up to that time, must not run it again. */
   #noteRun(slot: number, time: number, now: number): void {
     this.recent.add(this.arena.id.get(slot), time, now);
-    if (this.firstTimeOf(slot) > time) return;
+    if (Math.min(this.queue.firstTime, this.missed.firstTime) > time || this.firstTimeOf(slot) > time) return;
     const times = this.alreadyRun.get(slot);
     if (times === undefined) this.alreadyRun.set(slot, new Set([time]));
     else times.add(time);

@@ -84,6 +84,9 @@ export type SchedulerOptions = {
   readonly onRefused: (route: RouteState) => void;
 };
 
+/** ms: Unix time, and monotonic. */
+type Moment = { readonly now: number; readonly monotonic: number };
+
 /**
  * The scheduler: takes what is due, hands it to the publishers in batches, and settles the outcomes.
  *
@@ -229,9 +232,7 @@ export class Scheduler {
   hear(report: PublisherReport): void {
     switch (report.type) {
       case 'outcomes.settled':
-        for (const [index, number] of report.batches.entries()) {
-          this.#settle(number, report.positions[index]!, report.outcomes[index] as OutcomeCode);
-        }
+        this.#settleLate(report);
         break;
       case 'connection.changed':
         if (report.connected) this.#connected.add(report.threadId);
@@ -435,38 +436,53 @@ export class Scheduler {
       return null;
     }
     out.answered(number, answer.threadId);
-    for (const [position, outcome] of answer.outcomes.entries()) {
-      if (outcome !== Outcome.pending) this.#settle(number, position, outcome as OutcomeCode);
+    const moment = this.#moment();
+    for (let position = 0; position < count; position++) {
+      const outcome = answer.outcomes[position] as OutcomeCode;
+      if (outcome !== Outcome.pending) this.#settle(number, position, outcome, moment);
     }
     return answer;
   }
 
-  #lose(number: number, size: number): void {
-    for (let position = 0; position < size; position++) this.#settle(number, position, Outcome.lost);
+  #settleLate({ batches, positions, outcomes }: Extract<PublisherReport, { type: 'outcomes.settled' }>): void {
+    const moment = this.#moment();
+    for (let index = 0; index < batches.length; index++) {
+      this.#settle(batches[index]!, positions[index]!, outcomes[index] as OutcomeCode, moment);
+    }
   }
 
-  #settle(number: number, position: number, outcome: OutcomeCode): void {
+  #lose(number: number, size: number): void {
+    const moment = this.#moment();
+    for (let position = 0; position < size; position++) this.#settle(number, position, Outcome.lost, moment);
+  }
+
+  /** The clock is read once for all outcomes that come together. */
+  #moment(): Moment {
+    const { clock } = this.#options;
+    return { now: clock.now(), monotonic: clock.monotonic() };
+  }
+
+  #settle(number: number, position: number, outcome: OutcomeCode, { now, monotonic }: Moment): void {
     const flight = this.#out.take(number, position);
     if (flight === -1) {
       const message = this.#spans.out.take(number, position);
       if (message === null) return;
-      this.#noteRefusal(message.route, outcome);
+      this.#noteRefusal(message.route, outcome, monotonic);
       this.#spans.settle(message, outcome);
     } else {
-      const { clock } = this.#options;
       const { flights, arena } = this.#occurrences;
       if (outcome === Outcome.returned) this.#options.onReturned(describeReturned(flight, flights, arena));
-      this.#noteRefusal(flights.route.get(flight), outcome);
-      this.#occurrences.settle(flight, outcome, clock.now(), clock.monotonic());
+      this.#noteRefusal(flights.route.get(flight), outcome, monotonic);
+      this.#occurrences.settle(flight, outcome, now, monotonic);
     }
     if (this.#onSettled !== null && this.#inFlight === 0) this.#onSettled();
   }
 
-  #noteRefusal(index: number, outcome: OutcomeCode): void {
+  #noteRefusal(index: number, outcome: OutcomeCode, monotonic: number): void {
     const taken = isTaken(outcome);
     if (!taken && outcome !== Outcome.nacked) return;
     const route = this.#occurrences.arena.routes.get(index);
-    if (noteRefusal(route, taken, this.#options.clock.monotonic())) this.#options.onRefused(route);
+    if (noteRefusal(route, taken, monotonic)) this.#options.onRefused(route);
   }
 
   /** ms until something may be due: a job, or a route that backs off. */
