@@ -1,7 +1,7 @@
 import type { CatchUpRate } from './catch-up-rate.ts';
 import type { Lapses } from './lapses.ts';
 import type { Occurrences } from './occurrences.ts';
-import { isFull, mayTake } from './routes.ts';
+import { mayTake } from './routes.ts';
 
 /**
  * What waited may fill so much of a batch while something else is due: a route that recovers must not starve others.
@@ -57,10 +57,12 @@ export class DueBatch {
       this.#lookedAt = monotonic;
       this.#takeWaiting(taken, limit * WAITING_SHARE, now, monotonic);
     }
-    for (let turns = 0; taken.length < limit && queue.firstTime <= now; turns++) {
+    const mayTake = taken.length > 0 || queue.firstTime > now || !this.isFull(monotonic);
+    for (let turns = 0; mayTake && taken.length < limit && queue.firstTime <= now; turns++) {
       if (turns === TURNS_IN_ONE_GO) break;
       if (this.putOff(queue.firstSlot, now)) continue;
-      if (this.isFull(monotonic)) break;
+      if (!this.#maySend(occurrences.arena.route.get(queue.firstSlot), monotonic) && this.isFull(monotonic))
+        break;
       const flight = occurrences.takeTurn(queue.firstSlot, now, 'on time');
       if (flight === -1) continue;
       if (this.#maySend(flights.route.get(flight), monotonic)) {
@@ -77,14 +79,12 @@ export class DueBatch {
   }
 
   /**
-   * Whether nothing of the queue could go, whatever its route: it stays there until one is confirmed, since to hold it back
-   * in its route's list would be work for nothing.
+   * Whether all routes go well, and none has room for a batch. What is due then stays in the queue: to hold it back in a
+   * list would be work for nothing, and batches that grow cost less than many small ones.
    */
   isFull(monotonic: number): boolean {
-    const { arena, queue } = this.#options.occurrences;
-    const { routes } = arena;
-    if (!isFull(routes.get(arena.route.get(queue.firstSlot)), monotonic)) return false;
-    return routes.size <= MANY_ROUTES && routes.areFull(monotonic);
+    const { routes } = this.#options.occurrences.arena;
+    return routes.size <= MANY_ROUTES && routes.areFull(monotonic, this.#options.limit);
   }
 
   /** Whether the job at the head of the queue missed its time and waits for the rate of catch-ups. @param now Unix ms */

@@ -29,6 +29,8 @@ export const WaitsIn = {
 
 export class Flights {
   readonly slot = new Column(Int32Array);
+  /** The job's id, which a report of all records would otherwise look for all over the arena. */
+  readonly id = new Column(Float64Array);
   readonly route = new Column(Int32Array);
   readonly state = new Column(Uint8Array);
   /** The scheduled time, Unix ms. */
@@ -55,7 +57,7 @@ export class Flights {
     return this.#counts[FlightState.waiting]!;
   }
 
-  add(slot: number, route: number, time: number, behind: number, nextOfJob: number): number {
+  add(slot: number, id: number, route: number, time: number, behind: number, nextOfJob: number): number {
     let flight = this.#free;
     if (flight === -1) {
       flight = this.#end++;
@@ -64,6 +66,7 @@ export class Flights {
       this.#free = this.nextInList.get(flight);
     }
     this.slot.set(flight, slot);
+    this.id.set(flight, id);
     this.route.set(flight, route);
     this.time.set(flight, time);
     this.behind.set(flight, behind);
@@ -90,7 +93,7 @@ export class Flights {
   }
 
   #columns(): Column[] {
-    const { slot, route, state, time, behind, sentAt, waitsIn, nextOfJob, nextInList } = this;
-    return [slot, route, state, time, behind, sentAt, waitsIn, nextOfJob, nextInList];
+    const { slot, id, route, state, time, behind, sentAt, waitsIn, nextOfJob, nextInList } = this;
+    return [slot, id, route, state, time, behind, sentAt, waitsIn, nextOfJob, nextInList];
   }
 }

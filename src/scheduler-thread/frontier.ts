@@ -26,23 +26,24 @@ export type Frontier = {
  * @param limit the most that the list holds; what does not fit holds the frontier back
  */
 export function computeFrontier(occurrences: Occurrences, now: number, limit: number): Frontier {
-  const { arena, queue, missed, unsettledCount } = occurrences;
+  const { queue, missed, unsettledCount } = occurrences;
   const leftOut = unsettledCount > limit ? nthSmallest(firstTimes(occurrences), limit) : Infinity;
-  const ids: number[] = [];
-  const times: number[] = [];
-  const behinds: number[] = [];
-  forEachUnsettled(occurrences, (slot, time, behind) => {
+  const ids = new Float64Array(unsettledCount);
+  const times = new Float64Array(unsettledCount);
+  const behinds = new Float64Array(unsettledCount);
+  let count = 0;
+  forEachUnsettled(occurrences, (slot, time, behind, id) => {
     if (leftOut !== Infinity && firstTime(occurrences, slot, time, behind) >= leftOut) return;
-    ids.push(arena.id.get(slot));
-    times.push(time);
-    behinds.push(behind);
+    ids[count] = id;
+    times[count] = time;
+    behinds[count++] = behind;
   });
   return {
     // Times are whole ms: what is due in this very ms and not in the queue any more was taken.
     time: Math.min(Math.floor(now) + 1, queue.firstTime, missed.firstTime, leftOut),
-    ids: Float64Array.from(ids),
-    times: Float64Array.from(times),
-    behind: Float64Array.from(behinds),
+    ids: ids.subarray(0, count),
+    times: times.subarray(0, count),
+    behind: behinds.subarray(0, count),
     complete: leftOut === Infinity,
   };
 }
@@ -64,17 +65,22 @@ function firstTime({ arena }: Occurrences, slot: number, time: number, behind: n
 
 function forEachUnsettled(
   occurrences: Occurrences,
-  visit: (slot: number, time: number, behind: number) => void,
+  visit: (slot: number, time: number, behind: number, id: number) => void,
 ): void {
-  const { flights, debts } = occurrences;
+  const { arena, flights, debts } = occurrences;
   let left = flights.sent + flights.waiting;
   for (let flight = 0; left > 0; flight++) {
     const state = flights.state.get(flight);
     if (state !== FlightState.sent && state !== FlightState.waiting) continue;
-    visit(flights.slot.get(flight), flights.time.get(flight), flights.behind.get(flight));
+    visit(
+      flights.slot.get(flight),
+      flights.time.get(flight),
+      flights.behind.get(flight),
+      flights.id.get(flight),
+    );
     left--;
   }
-  for (const [slot, debt] of debts) visit(slot, occurrences.firstTimeOf(slot), debt);
+  for (const [slot, debt] of debts) visit(slot, occurrences.firstTimeOf(slot), debt, arena.id.get(slot));
 }
 
 /** The n-th smallest (from 0), in linear time on average (Hoare's selection); reorders the values. */

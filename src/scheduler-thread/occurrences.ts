@@ -337,7 +337,8 @@ export class Occurrences {
   addFlight(slot: number, time: number, behind: number): number {
     const route = this.arena.route.get(slot);
     this.arena.routes.get(route).users++;
-    const flight = this.flights.add(slot, route, time, behind, this.arena.flight.get(slot));
+    const id = this.arena.id.get(slot);
+    const flight = this.flights.add(slot, id, route, time, behind, this.arena.flight.get(slot));
     this.arena.flight.set(slot, flight);
     return flight;
   }

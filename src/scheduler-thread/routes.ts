@@ -66,9 +66,9 @@ export class Routes {
     return this.#states[index]!;
   }
 
-  /** Whether all are full; it takes as long as there are routes. @param monotonic ms */
-  areFull(monotonic: number): boolean {
-    return this.#states.every((route) => route === undefined || isFull(route, monotonic));
+  /** Whether all go well, and none has room for a batch; it takes as long as there are routes. @param monotonic ms */
+  areFull(monotonic: number, batch: number): boolean {
+    return this.#states.every((route) => route === undefined || isFull(route, monotonic, batch));
   }
 
   /** The route, where it is still one. */
@@ -142,9 +142,9 @@ export function mayTake(route: RouteState, monotonic: number): boolean {
   return monotonic >= route.retryAt && route.unconfirmed < windowOf(route, monotonic);
 }
 
-/** Whether the route goes well, and takes no more until one is confirmed: soon, or it is limited. */
-export function isFull(route: RouteState, monotonic: number): boolean {
-  return route.unconfirmed >= ROUTE_WINDOW && windowOf(route, monotonic) === ROUTE_WINDOW;
+/** Whether the route goes well, and has no room for a batch until some are confirmed: soon, or it is limited. */
+function isFull(route: RouteState, monotonic: number, batch: number): boolean {
+  return route.unconfirmed + batch > ROUTE_WINDOW && windowOf(route, monotonic) === ROUTE_WINDOW;
 }
 
 function windowOf(route: RouteState, monotonic: number): number {

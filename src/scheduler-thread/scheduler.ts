@@ -444,7 +444,11 @@ export class Scheduler {
     return answer;
   }
 
-  #settleLate({ batches, positions, outcomes }: Extract<PublisherReport, { type: 'outcomes.settled' }>): void {
+  #settleLate({
+    batches,
+    positions,
+    outcomes,
+  }: Extract<PublisherReport, { type: 'outcomes.settled' }>): void {
     const moment = this.#moment();
     for (let index = 0; index < batches.length; index++) {
       this.#settle(batches[index]!, positions[index]!, outcomes[index] as OutcomeCode, moment);

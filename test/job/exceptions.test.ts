@@ -1,5 +1,6 @@
 import t from 'tap';
 import { decodeExceptions, encodeExceptions } from '../../src/job/exceptions.ts';
+import { seededRandom } from '../helpers/random.ts';
 
 const list = (entries: [id: number, time: number, behind?: number][]) => ({
   ids: Float64Array.from(entries, ([id]) => id),
@@ -20,6 +21,23 @@ t.test('a list survives being encoded, sorted by id and time', async (t) => {
   t.same([...decoded.ids], [3, 3, 7, 7, 2 ** 52]);
   t.same([...decoded.behind], [0, 0, 0, 300, 0]);
   t.same([...decoded.times], [1, 1_800_000_000_000, 1_799_999_999_000, 1_800_000_000_123, 5_364_662_400_000]);
+});
+
+t.test('any list is sorted, whatever its order, with and without two entries of one job', async (t) => {
+  for (const jobs of [1, 50, 2 ** 30, 2 ** 45]) {
+    const random = seededRandom(jobs);
+    const entries = Array.from({ length: 2000 }, (): [number, number, number] => [
+      1 + Math.floor(random() * jobs),
+      1_800_000_000_000 + Math.floor(random() * 60_000),
+      Math.floor(random() * 3),
+    ]);
+    const decoded = decodeExceptions(encodeExceptions(list(entries)));
+    const sorted = entries.toSorted((a, b) => a[0] - b[0] || a[1] - b[1]);
+    t.same(
+      [...decoded.ids].map((id, index) => [id, decoded.times[index]]),
+      sorted.map(([id, time]) => [id, time]),
+    );
+  }
 });
 
 t.test('an empty list, and an empty column', async (t) => {

@@ -61,6 +61,12 @@ t.test('many that are due are not counted at each report', async (t) => {
   queue.remove(0);
   t.equal(count.read(queue, NOW, 1000), 1001);
   t.equal(count.read(queue, NOW, 1001), 1000);
+  for (let slot = 0; slot < 200_000; slot++) queue.set(slot, NOW);
+  t.equal(count.read(queue, NOW, 2001), 200_000);
+  queue.remove(0);
+  t.equal(count.read(queue, NOW, 4000), 200_000, 'the more there are, the longer');
+  t.equal(count.read(queue, NOW, 4001), 199_999);
+  t.equal(count.read(queue, NOW - 1, 4002), 0, 'none is known at once');
 });
 
 t.test('a connection in the place of a lost one is a reconnect', async (t) => {
