@@ -11,9 +11,12 @@ const CONNECT_DEADLINE = 10_000;
 const CLOSE_DEADLINE = 800;
 /** The time after which either side takes a silent connection for dead is about twice this, s. */
 const HEARTBEAT = 10;
+/** Bytes that wait for the broker's side of the socket before no more are written: some hundreds of messages in one go. */
+const SOCKET_BUFFER = 131_072;
 
 /** Opens a connection that the broker's management shows as `name`. The caller listens for its errors at once. */
 export async function openConnection(config: RabbitmqConfig, name: string): Promise<ChannelModel> {
+  const socketOptions = { noDelay: true, timeout: SILENCE_DEADLINE, writableHighWaterMark: SOCKET_BUFFER };
   const opening = connect(
     {
       protocol: 'amqp',
@@ -25,7 +28,8 @@ export async function openConnection(config: RabbitmqConfig, name: string): Prom
       vhost: encodeURIComponent(config.vhost),
       heartbeat: HEARTBEAT,
     },
-    { noDelay: true, timeout: SILENCE_DEADLINE, clientProperties: { connection_name: name } },
+    // net.connect takes more than amqplib's type says.
+    { ...socketOptions, clientProperties: { connection_name: name } },
   );
   const connection = await within(CONNECT_DEADLINE, 'the AMQP handshake', opening, (late) => {
     late.on('error', () => {});

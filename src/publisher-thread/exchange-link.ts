@@ -10,6 +10,8 @@ import { type ChannelEnd, PublishChannel, type Written } from './publish-channel
 /** ms */
 const FIRST_PROBE = 100;
 const LAST_PROBE = 10_000;
+/** Parts of messages that a channel takes before it asks to wait: the socket's buffer is to be what limits it. */
+const CHANNEL_BUFFER = 1024;
 
 export type ExchangeLinkOptions = {
   readonly exchange: string;
@@ -129,7 +131,8 @@ export class ExchangeLink {
   async #openChannel(): Promise<PublishChannel | null> {
     const connection = this.#options.connection();
     if (connection === null) return null;
-    const opening = connection.createConfirmChannel().then((channel) => new PublishChannel(channel));
+    const options = { highWaterMark: CHANNEL_BUFFER };
+    const opening = connection.createConfirmChannel(options).then((channel) => new PublishChannel(channel));
     const channel = await within(METHOD_DEADLINE, 'opening a channel', opening, (late) => late.close());
     channel.hold(this.#held);
     return channel;

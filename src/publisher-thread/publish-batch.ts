@@ -9,7 +9,7 @@ const ANSWER_AFTER = 100;
 /** How long a batch waits for its turn to write, ms. */
 const TURN_DEADLINE = 5000;
 /** Messages that a batch writes in one turn. */
-const TURN_LENGTH = 64;
+const TURN_LENGTH = 256;
 
 export type Publishing = {
   readonly broker: Broker;
