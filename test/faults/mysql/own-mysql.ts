@@ -7,6 +7,7 @@ import type { Test } from 'tap';
 import type { MysqlConfig } from '../../../src/config.ts';
 import { isPortFree } from '../../../src/quickstart/free-port.ts';
 import { startPrivateMysql } from '../../../src/quickstart/private-servers.ts';
+import { freeze } from '../../helpers/freeze.ts';
 
 const USER = 'app';
 const PASSWORD = 'of-the-app';
@@ -26,7 +27,7 @@ export type OwnMysql = {
   kill(): Promise<void>;
   /** Starts it again on its data, at its port. Resolves when it answers. @param others arguments in the place of those before */
   start(others?: readonly string[]): Promise<void>;
-  freeze(): void;
+  freeze(): Promise<void>;
   thaw(): void;
 };
 
@@ -72,7 +73,7 @@ export async function startOwnMysql(t: Test, args: readonly string[] = []): Prom
     async start(others = args) {
       server = await startPrivateMysql({ ...options, args: [...SMALL, ...others] });
     },
-    freeze: () => server.kill('SIGSTOP'),
+    freeze: () => freeze(server.pid),
     thaw: () => server.kill('SIGCONT'),
   };
 }
