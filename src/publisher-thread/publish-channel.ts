@@ -14,7 +14,7 @@ export type Written = { readonly run: Sending; readonly position: number };
 export type ChannelEnd = { readonly error: Error | null; readonly unconfirmed: readonly Written[] };
 
 /**
- * A confirm channel and what is unconfirmed on it. Batches write in turns of a few messages, so that they
+ * A confirm channel and what is unconfirmed on it. Batches write in turns of some messages, so that they
  * interleave and the confirms are read in between; no one has a turn while the broker holds us back.
  */
 export class PublishChannel {

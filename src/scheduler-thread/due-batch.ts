@@ -57,8 +57,8 @@ export class DueBatch {
       this.#lookedAt = monotonic;
       this.#takeWaiting(taken, limit * WAITING_SHARE, now, monotonic);
     }
-    const mayTake = taken.length > 0 || queue.firstTime > now || !this.isFull(monotonic);
-    for (let turns = 0; mayTake && taken.length < limit && queue.firstTime <= now; turns++) {
+    const isFull = taken.length === 0 && this.isFull(monotonic);
+    for (let turns = 0; !isFull && taken.length < limit && queue.firstTime <= now; turns++) {
       if (turns === TURNS_IN_ONE_GO) break;
       if (this.putOff(queue.firstSlot, now)) continue;
       if (!this.#maySend(occurrences.arena.route.get(queue.firstSlot), monotonic) && this.isFull(monotonic))

@@ -28,9 +28,10 @@ export type Frontier = {
 export function computeFrontier(occurrences: Occurrences, now: number, limit: number): Frontier {
   const { queue, missed, unsettledCount } = occurrences;
   const leftOut = unsettledCount > limit ? nthSmallest(firstTimes(occurrences), limit) : Infinity;
-  const ids = new Float64Array(unsettledCount);
-  const times = new Float64Array(unsettledCount);
-  const behinds = new Float64Array(unsettledCount);
+  const room = Math.min(unsettledCount, limit);
+  const ids = new Float64Array(room);
+  const times = new Float64Array(room);
+  const behinds = new Float64Array(room);
   let count = 0;
   forEachUnsettled(occurrences, (slot, time, behind, id) => {
     if (leftOut !== Infinity && firstTime(occurrences, slot, time, behind) >= leftOut) return;
