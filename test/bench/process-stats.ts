@@ -1,4 +1,5 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
+import { ofThreads, statFields } from '../helpers/proc-stat.ts';
 
 /** Linux counts CPU time in ticks of this many a second, whatever its own timer does (USER_HZ). */
 const TICKS = 100;
@@ -12,17 +13,10 @@ export type ThreadCpu = { readonly id: number; readonly name: string; readonly s
 
 /** The same for each of its threads that lives now. */
 export function threadCpu(pid: number): ThreadCpu[] {
-  const threads: ThreadCpu[] = [];
-  for (const id of readdirSync(`/proc/${pid}/task`)) {
-    try {
-      const task = `/proc/${pid}/task/${id}`;
-      const name = readFileSync(`${task}/comm`, 'utf8').trim();
-      threads.push({ id: Number(id), name, seconds: ticksOf(`${task}/stat`) / TICKS });
-    } catch {
-      // It has ended since the folder was read.
-    }
-  }
-  return threads;
+  return ofThreads(pid, (folder, id) => {
+    const name = readFileSync(`${folder}/comm`, 'utf8').trim();
+    return { id, name, seconds: ticksOf(`${folder}/stat`) / TICKS };
+  });
 }
 
 /** Bytes of memory that a process has now, and had at most. */
@@ -32,9 +26,8 @@ export function memoryOf(pid: number): { readonly rss: number; readonly peak: nu
   return { rss: read('VmRSS'), peak: read('VmHWM') };
 }
 
-/** utime and stime. The name stands in brackets before them, and may hold blanks and brackets itself. */
+/** utime and stime. */
 function ticksOf(file: string): number {
-  const text = readFileSync(file, 'latin1');
-  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+  const fields = statFields(file);
   return Number(fields[11]) + Number(fields[12]);
 }

@@ -1,5 +1,5 @@
-import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
+import { ofThreads, statFields } from './proc-stat.ts';
 
 /**
  * Stops a process (SIGSTOP), and resolves once each of its threads stands still: the signal is taken by one of them first, and
@@ -7,13 +7,6 @@ import { setTimeout as delay } from 'node:timers/promises';
  */
 export async function freeze(pid: number): Promise<void> {
   process.kill(pid, 'SIGSTOP');
-  while (!threadStates(pid).every((state) => state === 'T')) await delay(1);
-}
-
-/** The letter of each thread: the name before it stands in brackets, and may hold blanks and brackets itself. */
-function threadStates(pid: number): string[] {
-  return readdirSync(`/proc/${pid}/task`).map((thread) => {
-    const text = readFileSync(`/proc/${pid}/task/${thread}/stat`, 'latin1');
-    return text.slice(text.lastIndexOf(')') + 2, text.lastIndexOf(')') + 3);
-  });
+  const states = () => ofThreads(pid, (folder) => statFields(`${folder}/stat`)[0]);
+  while (!states().every((state) => state === 'T')) await delay(1);
 }
