@@ -6,6 +6,7 @@ import { type BenchQueue, freshQueue } from './queue.ts';
 import type { Bench } from './row.ts';
 import { type RunningDalga, runDalga } from './run-dalga.ts';
 import { type SeedOptions, seedTable } from './seed-table.ts';
+import { writeOut } from './write-out.ts';
 
 /** Each job comes once in a run, whatever the machine; and it is no longer in the queue than this. ms */
 const INTERVAL = 3_600_000;
@@ -130,6 +131,7 @@ export class DispatchRun {
       ]);
     };
     await move(from - this.#from);
+    await writeOut(connection, this.#jobs);
     this.#from = from;
     this.#moving = Date.now() - begun;
     await connection.end();

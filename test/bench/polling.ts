@@ -1,8 +1,10 @@
+import type { ResultSetHeader } from 'mysql2/promise';
 import { publisherThreads } from '../../src/scheduler-thread/publisher-pool.ts';
 import { addressOf, BARE, runThreads, type Took } from './bare.ts';
 import type { Broker } from './baselines/connect.ts';
 import type { PollingOptions, PollingTuning } from './baselines/polling.ts';
 import type { BenchDatabase } from './database.ts';
+import { writeOut } from './write-out.ts';
 
 /** Found by trying (`tune.ts`): see README.md. */
 export const POLLING: PollingTuning = {
@@ -25,10 +27,11 @@ export async function fillPolled(database: BenchDatabase): Promise<void> {
       next_run BIGINT NOT NULL,
       KEY next_run (next_run)
     ) ENGINE=InnoDB`);
-    await connection.query(
+    const [filled] = await connection.query(
       'INSERT INTO polled SELECT id, routing_key, job, interval_ms, first_run FROM dalga ORDER BY id',
     );
     await connection.query('ANALYZE TABLE polled');
+    await writeOut(connection, (filled as ResultSetHeader).affectedRows);
   } finally {
     await connection.end();
   }

@@ -1,4 +1,5 @@
 import type { BenchDatabase } from './database.ts';
+import { writeOut } from './write-out.ts';
 
 export type SeedOptions = {
   readonly jobs: number;
@@ -70,6 +71,7 @@ export async function seedTable(database: BenchDatabase, options: SeedOptions): 
     ]);
     // Dalga's own start asks for the estimate, and the server makes it in its own time.
     await connection.query('ANALYZE TABLE dalga');
+    await writeOut(connection, jobs);
   } finally {
     await connection.end();
   }
