@@ -60,12 +60,12 @@ export async function openJobStream(
   return { total, read, close: () => connection.destroy() };
 }
 
-/** How many jobs the table has, and how many bytes their names take. */
-export async function measureJobs(config: MysqlConfig): Promise<{ jobs: number; nameBytes: number }> {
+/** How many jobs the table has, and how many bytes their bodies take. */
+export async function measureJobs(config: MysqlConfig): Promise<{ jobs: number; bodyBytes: number }> {
   const session = await openSession(config);
   try {
     const { rows } = await session.run(jobStatements(config.table).measure(), COUNT_DEADLINE);
-    return { jobs: Number(rows[0]?.[0] ?? 0), nameBytes: Number(rows[0]?.[1] ?? 0) };
+    return { jobs: Number(rows[0]?.[0] ?? 0), bodyBytes: Number(rows[0]?.[1] ?? 0) };
   } finally {
     session.destroy();
   }

@@ -116,9 +116,9 @@ export function jobStatements(tableName: string) {
       values: [afterId, count],
     }),
 
-    /** One row: how many jobs there are, and how many bytes their keys take. */
+    /** One row: how many jobs there are, and the bytes of all their bodies: of the payload, or else of the job. */
     measure: (): Statement => ({
-      sql: `SELECT COUNT(*), CAST(COALESCE(SUM(LENGTH(routing_key) + LENGTH(job)), 0) AS SIGNED) FROM ${table}`,
+      sql: `SELECT COUNT(*), CAST(COALESCE(SUM(LENGTH(COALESCE(payload, job))), 0) AS SIGNED) FROM ${table}`,
       values: [],
     }),
 

@@ -126,6 +126,12 @@ function parseDate(text: string | undefined): number | null {
 }
 
 function parseCron(entry: string): CronPattern {
+  // A single word is no cron expression that somebody got wrong.
+  if (!/[ \t@]/.test(entry.trim())) {
+    throw invalid(
+      `has ${quote(entry)}, which is neither a date (2026-12-25), nor a range of dates (2026-12-24/2026-12-31), nor a cron expression`,
+    );
+  }
   return new CronPattern(entry, 'exclude', '*');
 }
 

@@ -2,8 +2,8 @@ import type { Clock } from '../clock.ts';
 import { DalgaError } from '../errors.ts';
 import type { JobRequest } from '../job/change-row.ts';
 
-/** Asks the broker for an exchange: why it is not to be had, or null (also when the broker cannot be asked now). */
-export type LookForExchange = (exchange: string) => Promise<string | null>;
+/** Asks the broker for an exchange: why it is not to be had, or null; undefined when the broker cannot be asked now. */
+export type LookForExchange = (exchange: string) => Promise<string | null | undefined>;
 
 /** How long an answer holds, ms: an exchange that is missing may be declared the moment after. */
 const KNOWN_FOR = 60_000;
@@ -12,7 +12,8 @@ const MISSING_FOR = 1000;
 /** More names than anybody uses; past that all is forgotten. */
 const REMEMBERED = 1000;
 
-type Answer = { readonly until: number; readonly reason: Promise<string | null> };
+type Reason = Awaited<ReturnType<LookForExchange>>;
+type Answer = { readonly until: number; readonly reason: Promise<Reason> };
 
 /** Refuses jobs for an exchange that is not there. It may go later: then its jobs wait, and no others. */
 export class Exchanges {
@@ -31,20 +32,21 @@ export class Exchanges {
     // The default exchange is always there.
     if (exchange === '') return;
     const reason = await this.#ask(exchange);
-    if (reason === null) return;
+    if (reason === null || reason === undefined) return;
     throw new DalgaError('invalid_parameter', `exchange cannot be published to: ${reason}`, {
       parameter: 'exchange',
     });
   }
 
-  #ask(exchange: string): Promise<string | null> {
+  #ask(exchange: string): Promise<Reason> {
     const now = this.#clock.monotonic();
     const known = this.#answers.get(exchange);
     if (known !== undefined && now < known.until) return known.reason;
     if (this.#answers.size >= REMEMBERED) this.#answers.clear();
     const asked = this.#look(exchange).then((reason) => {
       const until = this.#clock.monotonic() + (reason === null ? KNOWN_FOR : MISSING_FOR);
-      this.#answers.set(exchange, { until, reason: Promise.resolve(reason) });
+      if (reason === undefined) this.#answers.delete(exchange);
+      else this.#answers.set(exchange, { until, reason: Promise.resolve(reason) });
       return reason;
     });
     // Whoever asks meanwhile waits for the same answer.

@@ -1,8 +1,6 @@
 import { totalmem } from 'node:os';
 import { DalgaError } from '../errors.ts';
-import type { JobRow } from '../job/job.ts';
-import { jobBytes, rowBytes } from '../protocol/job-memory.ts';
-import type { Change } from '../protocol/main-scheduler.ts';
+import { jobBytes } from '../protocol/job-memory.ts';
 
 /** What jobs may take when nothing is set: this part of the memory that the process can have. */
 const SHARE = 0.7;
@@ -40,12 +38,13 @@ export class JobMemory {
   }
 
   /**
-   * @param added what the new jobs of the same batch before this one take, bytes
-   * @throws DalgaError insufficient_memory when one more job does not fit
+   * @param more what a job takes that is new, or what one takes more than before, bytes
+   * @param added the same of the changes before it in its batch
+   * @throws DalgaError insufficient_memory when it does not fit
    */
-  admit(row: JobRow, added: number): void {
+  admit(more: number, added: number): void {
     const used = Math.max(this.#reported, this.#expected) + this.#postedBytes;
-    if (used + added + rowBytes(row) <= this.#limit) return;
+    if (used + added + more <= this.#limit) return;
     throw new DalgaError(
       'insufficient_memory',
       `the jobs take ${used} bytes of the ${this.#limit} that DALGA_MEMORY_LIMIT allows`,
@@ -61,15 +60,11 @@ export class JobMemory {
     this.#expected = 0;
   }
 
-  posted(number: number, changes: readonly Change[]): void {
-    let bytes = 0;
-    // A change of a job that is there takes nothing more.
-    for (const change of changes) {
-      if (change.op === 'upsert' && change.row.version === 1) bytes += rowBytes(change.row);
-    }
-    if (bytes === 0) return;
-    this.#posted.set(number, bytes);
-    this.#postedBytes += bytes;
+  /** A batch of changes was posted under this number. @param added what was admitted of it, bytes */
+  posted(number: number, added: number): void {
+    if (added === 0) return;
+    this.#posted.set(number, added);
+    this.#postedBytes += added;
   }
 
   /** The scheduler has taken in the changes up to `number`, and the jobs take so many bytes. */

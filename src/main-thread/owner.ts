@@ -120,12 +120,12 @@ export class Owner {
       clock,
       timers,
       log,
-      post: (changes, reply) => {
+      post: (changes, reply, added) => {
         const number = this.#thread.client.post(changes, reply);
-        this.#memory.posted(number, changes);
+        this.#memory.posted(number, added);
         return number;
       },
-      admit: (row, added) => this.#memory.admit(row, added),
+      admit: (more, added) => this.#memory.admit(more, added),
       onBatch: options.onBatch,
       events: options.events,
     });

@@ -1,16 +1,16 @@
 import type { JobRow, Schedule } from '../job/job.ts';
 
 /**
- * The account of what jobs take in the scheduler's memory, beside the bytes of their names: the row of the arena
+ * The account of what jobs take in the scheduler's memory, beside the bytes of their bodies: the row of the arena
  * (64), the entry in the queue (16), and that in the index of ids (4, at two thirds of its room). The scheduler
  * counts what there is, and main what a change will add.
  */
 export const ROW_BYTES = 64;
 export const SLOT_BYTES = ROW_BYTES + 16 + 4;
 
-/** What a job whose name has so many bytes takes, about. */
-export function jobBytes(nameBytes: number): number {
-  return SLOT_BYTES + Math.ceil(nameBytes / 16) * 16;
+/** What a job whose body has so many bytes takes, about. */
+export function jobBytes(bodyBytes: number): number {
+  return SLOT_BYTES + Math.ceil(bodyBytes / 16) * 16;
 }
 
 /** What a job takes that has rules, or properties for its message, about: an object of its own, and their texts. */

@@ -33,7 +33,7 @@ export type SchedulerInit = {
 /** A committed change of one job. */
 export type JobChange =
   | { readonly op: 'upsert'; readonly row: JobRow }
-  | { readonly op: 'remove'; readonly id: number; readonly version: number };
+  | { readonly op: 'remove'; readonly id: number };
 
 /** A committed change of a run by hand or backfill. */
 export type SpanChange =
@@ -46,7 +46,7 @@ export type Change = JobChange | SpanChange;
 export type SchedulerCommand =
   /**
    * The changes of one committed batch, in the order of their commits. Numbers have no gaps: a report that says
-   * `acknowledged: n` was made after the scheduler took in all batches up to n. `reply` asks for
+   * `acknowledged: n` has a frontier of after the scheduler took in all batches up to n. `reply` asks for
    * `changes.acknowledged` at once.
    */
   | {
@@ -70,7 +70,7 @@ export type SchedulerCommand =
 
 /** What a checkpoint is made of. */
 export type Progress = {
-  /** The last batch of changes that was taken in before this report was made. */
+  /** The last batch of changes that was taken in before the frontier was computed. */
   readonly acknowledged: number;
   /**
    * Unix ms. Every occurrence before it, of the jobs and changes taken in, is settled or is listed. Null until

@@ -44,10 +44,13 @@ async function checkUnroutable(connection: ChannelModel, config: RabbitmqConfig)
 }
 
 /**
- * Looks for an exchange, over a connection of its own. Resolves with why it is not to be had; with null when it is
- * there, and when the broker cannot be asked now. Never rejects.
+ * Looks for an exchange, over a connection of its own. Resolves with why it is not to be had, with null when it is
+ * there, and with undefined when the broker cannot be asked now. Never rejects.
  */
-export async function lookForExchange(config: RabbitmqConfig, exchange: string): Promise<string | null> {
+export async function lookForExchange(
+  config: RabbitmqConfig,
+  exchange: string,
+): Promise<string | null | undefined> {
   let connection: ChannelModel | undefined;
   try {
     connection = await openConnection(config, 'dalga exchange check');
@@ -55,7 +58,7 @@ export async function lookForExchange(config: RabbitmqConfig, exchange: string):
     await checkExchange(connection, exchange);
     return null;
   } catch (error) {
-    return isRefusal(error) ? textOf(error.message) : null;
+    return isRefusal(error) ? textOf(error.message) : undefined;
   } finally {
     if (connection !== undefined) await closeConnection(connection);
   }

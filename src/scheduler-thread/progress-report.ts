@@ -56,13 +56,15 @@ export class ProgressReport {
   }
 
   /**
-   * @param acknowledged the last batch of changes that was taken in
+   * @param applied the last batch of changes that was taken in
    * @param loading the durable checkpoint then says more than the scheduler can
    * @param fresh of this moment, however long that takes
    */
-  read(acknowledged: number, { loading = false, fresh = false }): Checkpointed {
+  read(applied: number, { loading = false, fresh = false }): Checkpointed {
     const { settledCount, unsettledCount } = this.#occurrences;
-    if (loading) return { acknowledged, frontier: null, exceptions: NOTHING, settledCount, complete: false };
+    if (loading) {
+      return { acknowledged: applied, frontier: null, exceptions: NOTHING, settledCount, complete: false };
+    }
     const began = this.#clock.monotonic();
     // An earlier report holds as a whole, with the changes that it knew: it says less, and nothing wrong.
     if (!fresh && this.#last !== null && began < this.#endedAt + this.#costOfEach * unsettledCount * REUSE) {
@@ -75,7 +77,7 @@ export class ProgressReport {
     // Of jobs of which each missed time runs it is not told which have run since the watermark.
     const isTold = paced !== null && this.#occurrences.arena.runningEach === 0;
     const complete = frontier.complete && (this.#occurrences.missed.size === 0 || isTold);
-    this.#last = { acknowledged, frontier: frontier.time, exceptions, settledCount, complete };
+    this.#last = { acknowledged: applied, frontier: frontier.time, exceptions, settledCount, complete };
     this.#endedAt = this.#clock.monotonic();
     this.#costOfEach = (this.#endedAt - began) / Math.max(unsettledCount, FEW);
     return this.#last;

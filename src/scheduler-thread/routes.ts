@@ -13,8 +13,9 @@ export type WaitingList = {
  *
  *   open     -> limited   nothing was confirmed for 1 s while something is unconfirmed: at most 16 at a time
  *   limited  -> open      one is confirmed
- *   any      -> backing off   a message was refused, lost, or not sent: nothing until `retryAt`, then 16 at a time
+ *   any      -> backing off   a message was refused or lost: nothing until `retryAt`, then 16 at a time
  *   backing off -> open   one is confirmed
+ *   any      -> paused    a message could not be sent: nothing until `retryAt`, then as before
  *
  * so that a route which goes badly never holds up the others. What cannot be sent waits in the route's list.
  */

@@ -112,7 +112,8 @@ export class Scheduler {
   #answersOpen = 0;
   /** Monotonic ms. */
   #gatherUntil = Number.NEGATIVE_INFINITY;
-  #acknowledged = 0;
+  /** The number of the last batch of changes. */
+  #applied = 0;
   #timer: unknown;
   #loadTimer: unknown = null;
   #stopping = false;
@@ -173,7 +174,7 @@ export class Scheduler {
         this.#spans.jobChanged(change);
       }
     }
-    this.#acknowledged = number;
+    this.#applied = number;
     this.wake();
   }
 
@@ -304,8 +305,8 @@ export class Scheduler {
     const { loading } = this.#intake;
     if (!loading && (this.#stopping || this.#connected.size === 0)) this.#holdDue();
     return {
-      ...this.#report.read(this.#acknowledged, { loading, fresh }),
-      applied: this.#acknowledged,
+      ...this.#report.read(this.#applied, { loading, fresh }),
+      applied: this.#applied,
       settledJobs: this.#occurrences.takeSettledJobs(),
       spans: this.#spans.takeProgress(),
       counters: this.#counters(),

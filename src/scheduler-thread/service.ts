@@ -23,7 +23,7 @@ const LOAD_TOLERANCE = 1.05;
 const EVENTS_INTERVAL = 100;
 
 /** The table as it is now. */
-export type TableMeasure = { readonly jobs: number; readonly nameBytes: number };
+export type TableMeasure = { readonly jobs: number; readonly bodyBytes: number };
 
 /** The jobs do not fit into the memory limit. */
 class TooManyJobs extends StartupError {
@@ -232,8 +232,8 @@ export class SchedulerService {
 
   async #explainTooMany(): Promise<StartupError> {
     const { memoryLimit } = this.#options.init;
-    const { jobs, nameBytes } = await this.#options.measureTable();
-    const needed = jobs === 0 ? 0 : jobs * jobBytes(nameBytes / jobs);
+    const { jobs, bodyBytes } = await this.#options.measureTable();
+    const needed = jobs === 0 ? 0 : jobs * jobBytes(bodyBytes / jobs);
     return new StartupError(
       `the table's ${jobs} jobs need about ${inMebibytes(needed)} MiB of memory, and DALGA_MEMORY_LIMIT allows ` +
         `${inMebibytes(memoryLimit)} MiB: raise it, or run on a machine with more memory`,

@@ -101,7 +101,14 @@ async function main(): Promise<number> {
       say(`  failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
     }
   }
-  console.log(`\n${tableOf(results.map((result) => ({ name: result.row, figures: result.figures })))}`);
+  const shown = results.map(({ row, figures }) => {
+    // A trial reaches and misses nothing.
+    return {
+      name: row,
+      figures: scale < 1 ? figures.map((figure) => ({ ...figure, goal: undefined })) : figures,
+    };
+  });
+  console.log(`\n${tableOf(shown)}`);
   if (out !== null) say(`\nresults and pictures: ${resolve(out)}`);
   if (failed.length > 0) say(`failed: ${failed.join(', ')}`);
   return failed.length > 0 ? 1 : 0;

@@ -137,8 +137,14 @@ judge('exclusions that leave nothing, and wrong ones', [
     'last_run',
     'leaves no run from now on',
   ],
-  [{ interval: 60, exclude: [''] }, 'exclude', `${FIELDS} 1`],
-  [{ interval: 60, exclude: ['constructor'] }, 'exclude', `${FIELDS} 1`],
+  ...['', 'constructor', '٢٠٢٧-01-01'].map(
+    (entry): Case => [
+      { interval: 60, exclude: [entry] },
+      'exclude',
+      `has ${JSON.stringify(entry)}, which is neither a date (2026-12-25), nor a range of dates (2026-12-24/2026-12-31), nor a cron expression`,
+    ],
+  ),
+  [{ interval: 60, exclude: ['* * * *'] }, 'exclude', `${FIELDS} 4`],
   [{ interval: 60, exclude: ['0 0 0 * *'] }, 'exclude', wrong('day of month', '0')],
   ...[
     '2027-02-30',
@@ -154,7 +160,6 @@ judge('exclusions that leave nothing, and wrong ones', [
       `has a wrong date or range of dates: "${entry}"; right are 2026-12-25, 2026-12-24/2026-12-31`,
     ],
   ),
-  [{ interval: 60, exclude: ['٢٠٢٧-01-01'] }, 'exclude', `${FIELDS} 1`],
   [
     { interval: 60, exclude: ['2027-01-02/2027-01-01'] },
     'exclude',
@@ -163,7 +168,7 @@ judge('exclusions that leave nothing, and wrong ones', [
   [{ interval: 60, exclude: Array(101).fill('2027-01-01') }, 'exclude', 'has 101 entries: at most 100'],
   [{ interval: 60, exclude: ['x'.repeat(257)] }, 'exclude', 'has 257 bytes of UTF-8: at most 256'],
   [{ interval: 60, exclude: '2027-01-01' }, 'exclude', 'must be a list of strings'],
-  [{ interval: 60, exclude: [5] }, 'exclude', 'must be a string'],
+  [{ interval: 60, exclude: [5] }, 'exclude', 'must be a list of strings'],
 ]);
 
 const INTERVAL =

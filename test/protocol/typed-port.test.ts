@@ -47,7 +47,7 @@ t.test('commands arrive in order, numbered without gaps', async (t) => {
   const { client, received } = setUp(t);
   const row = intervalRow(1, 60_000, 5);
   t.equal(client.post([{ op: 'upsert', row }], false), 1);
-  t.equal(client.post([{ op: 'remove', id: 1, version: 1 }], true), 2);
+  t.equal(client.post([{ op: 'remove', id: 1 }], true), 2);
   client.trust(Number.POSITIVE_INFINITY);
   client.adjustClock(12.5, false);
   client.load();

@@ -150,7 +150,7 @@ t.test('a change is judged against the new row, and a removal takes the catch-up
     const [, , , fourth, fifth, sixth, seventh] = rows as JobRow[];
     const next = { version: 2 };
     stage.scheduler.apply(1, [
-      { op: 'remove', id: fourth!.id, version: 2 },
+      { op: 'remove', id: fourth!.id },
       upsert({ ...fifth!, ...next, enabled: false, since: NOW + 10 }),
       upsert({
         ...sixth!,

@@ -217,7 +217,7 @@ export class ModelStage {
 
   #remove(id: number | undefined): void {
     const row = this.#model.rows.get(id ?? -1);
-    if (row !== undefined) this.#apply({ op: 'remove', id: row.id, version: row.version + 1 });
+    if (row !== undefined) this.#apply({ op: 'remove', id: row.id });
   }
 
   #apply(change: JobChange): void {

@@ -263,7 +263,7 @@ export class RecoveryRun {
       } else if (others.length > 0) {
         const id = this.#pick(others);
         const version = this.#rows.get(id)!.version + 1;
-        changes.push(this.#chance(0.25) ? { op: 'remove', id, version } : this.#put(id, version, stamp));
+        changes.push(this.#chance(0.25) ? { op: 'remove', id } : this.#put(id, version, stamp));
       }
     }
     if (changes.length === 0) {

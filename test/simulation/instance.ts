@@ -202,7 +202,7 @@ export class Instance {
           },
           ...{ batchesAtOnce, limits },
           openTable: breakage.openTable?.(open) ?? open,
-          measureTable: async () => ({ jobs: server.tables.jobs.size, nameBytes: 0 }),
+          measureTable: async () => ({ jobs: server.tables.jobs.size, bodyBytes: 0 }),
         });
       });
       return {

@@ -48,7 +48,7 @@ export const importJobs: Command = {
 export const exportJobs: Command = {
   takes: ['FILE'],
   optional: 1,
-  does: 'writes all jobs, or those of a filter, in that form (to standard output by default)',
+  does: 'writes jobs as NDJSON, as import takes them (to standard output by default)',
   options: FILTERS,
   examples: ['export jobs.ndjson', 'export --tag news | gzip > news.ndjson.gz'],
   async run({ client, takes: [file = '-'], values, output }) {

@@ -144,7 +144,7 @@ export function createApp({
     addManyRoutes(scope, jobs);
     addInsightRoutes(scope, insight, clock);
     addBackfillRoutes(scope, backfills);
-    await addBulkRoutes(scope, { jobs, clock, lineLimit: bodyLimit });
+    await addBulkRoutes(scope, { jobs, clock, lineLimit: bodyLimit, logger });
     addEventRoutes(scope, events);
     addHealthRoutes(scope, health);
     addMetricsRoute(scope, metrics);

@@ -26,6 +26,8 @@ export type BulkOptions = {
   readonly clock: Clock;
   /** Bytes of one line. */
   readonly lineLimit: number;
+  /** Told of what is no error of the catalogue; the load ends as with any other fault. */
+  readonly onUnexpected: (error: unknown) => void;
   /** Takes a line of the answer, or drops it when the client does not read. */
   readonly tell: (line: string) => void;
   /** Takes a line of the answer, however long the client lets it wait. */
@@ -98,8 +100,7 @@ class BulkImport {
       this.#batch.push({ number, key, request });
       this.#bytes += bytes.length;
     } catch (error) {
-      if (!(error instanceof DalgaError)) throw error;
-      this.#refuse(number, error);
+      this.#refuse(number, this.#toRefusal(error));
     }
   }
 
@@ -111,7 +112,9 @@ class BulkImport {
     this.#bytes = 0;
     const written = this.#store(batch).finally(() => this.#writing.delete(written));
     this.#writing.add(written);
-    if (this.#writing.size >= BATCHES_AT_ONCE) await Promise.race(this.#writing);
+    // RabbitMQ is asked for an exchange before such a batch is queued: the next one would overtake it.
+    if (batch.some(({ request }) => request.message?.exchange !== undefined)) await written;
+    else if (this.#writing.size >= BATCHES_AT_ONCE) await Promise.race(this.#writing);
   }
 
   async #store(batch: readonly Put[]): Promise<void> {
@@ -119,8 +122,8 @@ class BulkImport {
     try {
       outcomes = await this.#options.jobs.putAll(batch);
     } catch (error) {
-      if (!(error instanceof DalgaError)) throw error;
-      outcomes = batch.map(() => error);
+      const refusal = this.#toRefusal(error);
+      outcomes = batch.map(() => refusal);
     }
     for (const [index, outcome] of outcomes.entries()) {
       if (outcome instanceof DalgaError) this.#refuse(batch[index]!.number, outcome);
@@ -129,6 +132,12 @@ class BulkImport {
         if (outcome === 'created') this.#counts.created++;
       }
     }
+  }
+
+  #toRefusal(error: unknown): DalgaError {
+    if (error instanceof DalgaError) return error;
+    this.#options.onUnexpected(error);
+    return new DalgaError('internal', 'the load failed unexpectedly', { cause: error });
   }
 
   #refuse(number: number, error: DalgaError): void {

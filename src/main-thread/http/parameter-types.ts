@@ -70,11 +70,13 @@ export const duration: ParameterType<number> = {
 
 /** The same, or `none`. */
 export const durationOrNone: ParameterType<number | 'none'> = {
-  text: (name, text) => (text === 'none' ? 'none' : duration.text(name, text)),
-  json: (name, value) => (value === 'none' ? 'none' : duration.json(name, value)),
+  text: (name, text) => (text === 'none' ? 'none' : fixed(name, () => parseIntervalText(text), OR_NONE)),
+  json: (name, value) => (value === 'none' ? 'none' : fixed(name, () => parseIntervalJson(value), OR_NONE)),
 };
 
-function fixed(name: string, parse: () => { readonly ms: number | null }): number {
+const OR_NONE = ', or none';
+
+function fixed(name: string, parse: () => { readonly ms: number | null }, more = ''): number {
   let ms: number | null = null;
   try {
     ({ ms } = parse());
@@ -84,7 +86,7 @@ function fixed(name: string, parse: () => { readonly ms: number | null }): numbe
   if (ms !== null) return ms;
   throw invalidParameter(
     name,
-    `must be a whole number of seconds from 1 to ${INTERVAL_LIMIT}, or an ISO 8601 duration of hours, minutes and seconds such as PT5M`,
+    `must be a whole number of seconds from 1 to ${INTERVAL_LIMIT}, or an ISO 8601 duration of hours, minutes and seconds such as PT5M${more}`,
   );
 }
 
@@ -115,7 +117,8 @@ export function list(
     text: (name, text) =>
       check(name, text === '' ? [] : text.split(separator)).map((part) => of.text(name, part.trim())),
     json: (name, value) => {
-      if (!Array.isArray(value)) throw invalidParameter(name, 'must be a list of strings');
+      if (!Array.isArray(value) || value.some((part) => typeof part !== 'string'))
+        throw invalidParameter(name, 'must be a list of strings');
       return check(name, value).map((part) => of.json(name, part));
     },
   };

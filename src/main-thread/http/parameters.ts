@@ -80,6 +80,9 @@ const NEVER_NULL: ReadonlySet<Name> = new Set([
   ...(['enabled', 'payload_encoding'] as const),
 ]);
 
+/** Those that need a job which is stored. */
+const OF_STORED: ReadonlySet<Name> = new Set(['not_before', 'shift']);
+
 /** The names as clients may spell them; those with a hyphen are the original's. */
 const SPELLINGS = new Map<string, Name>([
   ...PARAMETER_NAMES.map((name) => [name, name] as const),
@@ -218,10 +221,13 @@ function known(method: string, spelling: string): Name {
   // Short before it is compared: what a client sent may be as long as its whole body.
   const meant = nearest(shorten(spelling).toLowerCase(), [...SPELLINGS.keys()]);
   if (meant !== undefined) throw unknownParameter(spelling, `did you mean ${meant}?`);
-  throw unknownParameter(spelling, `${method} takes ${PARAMETER_NAMES.join(', ')}`);
+  const changes = method === 'POST' || method === 'PATCH';
+  const taken = changes ? PARAMETER_NAMES : PARAMETER_NAMES.filter((one) => !OF_STORED.has(one));
+  throw unknownParameter(spelling, `${method} takes ${taken.join(', ')}`);
 }
 
 function unknownParameter(spelling: string, rule: string): DalgaError {
   const name = shorten(spelling);
-  return new DalgaError('unknown_parameter', `${name} is not known: ${rule}`, { parameter: name });
+  const shown = name === '' ? 'a parameter without a name' : name;
+  return new DalgaError('unknown_parameter', `${shown} is not known: ${rule}`, { parameter: name });
 }

@@ -48,8 +48,8 @@ export type BatchInput = {
   readonly spans?: ReadonlySet<number>;
   /** Whether a stored one-off only waits for its deletion: it counts as absent. */
   readonly isSettled: (id: number, version: number) => boolean;
-  /** Refuses (throws) a new job that does not fit. @param added what those before it take, bytes */
-  readonly admit?: ((row: JobRow, added: number) => void) | undefined;
+  /** Refuses (throws) what does not fit into memory: see `JobMemory.admit`. */
+  readonly admit?: ((more: number, added: number) => void) | undefined;
   /** Somebody listens to `events`. */
   readonly heard?: boolean;
 };
@@ -72,6 +72,8 @@ export type BatchPlan = {
   readonly endedSpans: readonly number[];
   readonly changes: readonly Change[];
   readonly nextId: number;
+  /** What the jobs take more than before, in the scheduler's memory, bytes: none is subtracted that take less. */
+  readonly added: number;
   /** Empty unless it was asked for. */
   readonly events: readonly JobEvent[];
 };
@@ -108,11 +110,12 @@ export function planBatch(requests: readonly WriteRequest[], input: BatchInput):
   };
 
   const store = (entry: Entry, row: JobRow, created: boolean): WriteAnswer => {
-    if (created) {
-      input.admit?.(row, added);
-      added += rowBytes(row);
-      nextId++;
+    const more = rowBytes(row) - (entry.current === null ? 0 : rowBytes(entry.current));
+    if (more > 0) {
+      input.admit?.(more, added);
+      added += more;
     }
+    if (created) nextId++;
     entry.current = row;
     return { result: 'stored', row, created };
   };
@@ -190,7 +193,17 @@ export function planBatch(requests: readonly WriteRequest[], input: BatchInput):
   const { upserts, removals, changes, events } = sumUp(entries.values(), input);
   for (const span of spans.values()) changes.push({ op: 'open', span });
   for (const id of endedSpans) changes.push({ op: 'end', id });
-  return { answers, upserts, removals, spans: [...spans.values()], endedSpans, changes, events, nextId };
+  return {
+    answers,
+    upserts,
+    removals,
+    spans: [...spans.values()],
+    endedSpans,
+    changes,
+    events,
+    nextId,
+    added,
+  };
 }
 
 function sumUp(entries: Iterable<Entry>, { isSettled, heard = false }: BatchInput) {
@@ -204,7 +217,7 @@ function sumUp(entries: Iterable<Entry>, { isSettled, heard = false }: BatchInpu
     if (current === null && isSettled(stored!.id, stored!.version)) continue;
     if (stored !== null && stored.id !== current?.id) {
       removals.push(stored.id);
-      changes.push({ op: 'remove', id: stored.id, version: stored.version + 1 });
+      changes.push({ op: 'remove', id: stored.id });
     }
     if (current !== null) {
       upserts.push({ hash: named.hash, row: current });

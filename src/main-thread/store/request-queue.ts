@@ -168,12 +168,12 @@ export class RequestQueue {
   }
 
   /**
-   * Puts a batch back that MySQL did not take in time, to go in smaller ones. What cannot get smaller is refused, and so
-   * are single requests: their clients wait.
+   * Puts a batch back that MySQL did not take in time, or could not, to go in smaller ones where it may get smaller.
+   * Once its time is over it is refused, and so are single requests at once: their clients wait.
    */
   putBack(batch: readonly Waiting[], error: DalgaError): void {
     const [first] = batch;
-    if (!first?.bulk || batch.length <= this.#limit) {
+    if (!first?.bulk || first.until <= this.#clock.monotonic()) {
       this.refuse(batch, error);
       return;
     }

@@ -11,7 +11,7 @@ export type SettledDeletionOptions = {
   readonly gate: StampGate;
   readonly clock: Clock;
   readonly log: StoreLog;
-  readonly post: (changes: readonly JobChange[], reply: boolean) => number;
+  readonly post: (changes: readonly JobChange[], reply: boolean, added: number) => number;
 };
 
 /** Settled jobs wait this long for more of them, ms. */
@@ -63,8 +63,8 @@ export class SettledDeletion {
       return;
     }
     this.#note(jobs, gone);
-    const changes = [...gone].map(({ id, version }) => ({ op: 'remove', id, version: version + 1 }) as const);
-    if (changes.length > 0) gate.committed(stamp!, post(changes, false));
+    const changes = [...gone].map(({ id }) => ({ op: 'remove', id }) as const);
+    if (changes.length > 0) gate.committed(stamp!, post(changes, false, 0));
     else gate.rolledBack(stamp!);
   }
 

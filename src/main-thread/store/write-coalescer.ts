@@ -37,15 +37,16 @@ export type CoalescerOptions = {
   readonly log: StoreLog;
   /**
    * Posts the changes of a committed batch to the scheduler, in the order of the commits, and returns the number
-   * that it gave them. `reply`: a request waits for the acknowledgement.
+   * that it gave them. `reply`: a request waits for the acknowledgement. `added`: what was admitted of them, bytes.
    */
-  readonly post: (changes: readonly Change[], reply: boolean) => number;
+  readonly post: (changes: readonly Change[], reply: boolean, added: number) => number;
   /**
-   * Refuses (throws DalgaError insufficient_memory) a new job that does not fit; called while planning, may repeat.
+   * Refuses (throws DalgaError insufficient_memory) what does not fit; called while planning, may repeat.
    *
-   * @param added what the new jobs of the batch before it take, bytes
+   * @param more what a job takes that is new, or what one takes more than before, bytes
+   * @param added the same of the changes before it in its batch
    */
-  readonly admit?: (row: JobRow, added: number) => void;
+  readonly admit?: (more: number, added: number) => void;
   /** A transaction has carried out so many requests. */
   readonly onBatch?: (requests: number) => void;
   /** Told what a committed batch has made of its jobs, while somebody listens. */
@@ -372,13 +373,13 @@ class Coalescer implements WriteCoalescer {
     return { write: true, stamp, nextId: plan.nextId, statements, value: undefined };
   }
 
-  #apply(batch: readonly Waiting[], { changes, answers, events }: BatchPlan, stamp: number): void {
+  #apply(batch: readonly Waiting[], { changes, answers, events, added }: BatchPlan, stamp: number): void {
     const { gate, post } = this.#options;
     let number = 0;
     if (changes.length === 0) {
       gate.rolledBack(stamp);
     } else {
-      number = post(changes, answers.some(waitsForScheduler));
+      number = post(changes, answers.some(waitsForScheduler), added);
       gate.committed(stamp, number);
     }
     this.#options.onBatch?.(batch.length);

@@ -130,6 +130,37 @@ t.test("a fault that is no line's own ends it, and the last line says so", async
   t.ok((last.stored as number) >= 1999 && (last.stored as number) < 5000);
 });
 
+t.test('no batch overtakes one that waits for what RabbitMQ says of an exchange', async (t) => {
+  const { jobs, ...served } = await serve(t);
+  const putAll = jobs.putAll.bind(jobs);
+  jobs.putAll = async (puts) => {
+    if (puts.some(({ request }) => request.message?.exchange !== undefined)) {
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    return putAll(puts);
+  };
+  const line = (interval: number, exchange?: string) =>
+    JSON.stringify({ routing_key: 'a', job: 'same', interval, exchange });
+  const others = Array.from({ length: 1000 }, (_, job) => `{"routing_key":"a","job":"${job}","interval":1}`);
+  const body = [line(60, 'feeds'), ...others, line(120)].join('\n');
+  t.match(await load({ jobs, ...served }, body), [{ complete: true, stored: 1002, created: 1001 }]);
+  t.match(jobs.rows.get(JSON.stringify({ routingKey: 'a', job: 'same' }))?.schedule, { intervalMs: 120_000 });
+});
+
+t.test('what nobody foresaw ends a load as a fault does, and is logged', async (t) => {
+  const served = await serve(t);
+  const bug = new Error('a bug');
+  served.jobs.putAll = async (puts) => {
+    if (puts.length > 0) throw bug;
+    return [];
+  };
+  t.match(await load(served, '{"routing_key":"a","job":"1","interval":1}'), [
+    { line: 1, code: 'internal' },
+    { complete: false, lines: 1, stored: 0, refused: 1, code: 'internal' },
+  ]);
+  t.match(served.errors, [{ err: bug }]);
+});
+
 t.test('one that takes no writes says so before it reads anything', async (t) => {
   const { ask, jobs } = await serve(t);
   jobs.failure = new DalgaError('not_owner', 'the table is owned by another at 10.0.0.1:34006');

@@ -73,6 +73,14 @@ t.test('parameters', async (t) => {
   cases.push([query('one-of=1'), 'unknown_parameter', 'one-of', meant('one-off')]);
   cases.push([json('{"__proto__":60}'), 'unknown_parameter', '__proto__', known]);
   cases.push([query('=60'), 'unknown_parameter', '', known]);
+  const ofPut = /is not known: PUT takes (?!.*\b(?:not_before|shift)\b)/;
+  cases.push([json('{"__proto__":60}'), 'unknown_parameter', '__proto__', ofPut]);
+  cases.push([
+    query('interval=60&expiration=x'),
+    'invalid_parameter',
+    'expiration',
+    /such as PT5M, or none$/,
+  ]);
   const long = 'x'.repeat(3000);
   const shown = `${'x'.repeat(64)}…`;
   cases.push([query(`${long}=60`), 'unknown_parameter', shown, known]);

@@ -8,6 +8,7 @@ import {
   planBatch,
   type WriteRequest,
 } from '../../../src/main-thread/store/batch-plan.ts';
+import { rowBytes } from '../../../src/protocol/job-memory.ts';
 
 const named = (job: string) => nameJob({ routingKey: 'feeds', job });
 const minute = { interval: { ms: 60_000, text: null } };
@@ -62,7 +63,7 @@ t.test('a job that is removed and comes back has a new id, and the old one is re
   );
   t.strictSame(plan.removals, [3]);
   t.match(plan.changes, [
-    { op: 'remove', id: 3, version: 2 },
+    { op: 'remove', id: 3 },
     { op: 'upsert', row: { id: 5, version: 1 } },
   ]);
 });
@@ -99,8 +100,8 @@ t.test('a request that is refused changes nothing, and the others go on', async 
     ],
     input({
       stored: stored(rowOf('c', 3)),
-      admit: (row, added) => {
-        if (added > 0 && Buffer.from(row.job).toString() === 'b') throw full;
+      admit: (_more, added) => {
+        if (added > 0) throw full;
       },
     }),
   );
@@ -112,6 +113,33 @@ t.test('a request that is refused changes nothing, and the others go on', async 
   ]);
   t.equal(plan.upserts.length, 1);
   t.equal(plan.nextId, 6, 'the id of a refused row is not lost');
+});
+
+t.test('what a job that is there takes more than before is admitted like a new one', async (t) => {
+  const asked: [number, number][] = [];
+  const full = new Error('full');
+  const post = (job: string, bytes: number): WriteRequest => ({
+    ...{ op: 'post', named: named(job), request: { payload: new Uint8Array(bytes) } },
+  });
+  const plan = planBatch([post('a', 1600), post('b', 3200), post('a', 800), put('c')], {
+    ...input({ stored: stored(rowOf('a', 3), rowOf('b', 4)) }),
+    admit: (more, added) => {
+      asked.push([more, added]);
+      if (more > 3000) throw full;
+    },
+  });
+  t.match(plan.answers, [
+    { result: 'stored' },
+    { result: 'refused', error: full },
+    { result: 'stored' },
+    { result: 'stored' },
+  ]);
+  t.strictSame(asked, [
+    [1584, 0],
+    [3184, 1584],
+    [rowBytes(rowOf('c', 5)), 1584],
+  ]);
+  t.equal(plan.added, 1584 + rowBytes(rowOf('c', 5)));
 });
 
 t.test('a change that is meant for other jobs leaves one as it is', async (t) => {

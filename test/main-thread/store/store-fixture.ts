@@ -6,7 +6,6 @@ import type { MysqlConfig } from '../../../src/config.ts';
 import { type Connect, openSession, type SqlRow, type SqlSession } from '../../../src/database/session.ts';
 import { SessionLost } from '../../../src/database/sql-errors.ts';
 import type { Statement } from '../../../src/database/statements.ts';
-import type { JobRow } from '../../../src/job/job.ts';
 import {
   acquireOwnership,
   type Owned,
@@ -128,7 +127,7 @@ export function writesOf(
   t: Test,
   fixture: Fixture,
   owned: Owned,
-  { clock = fixture.clock, admit }: { clock?: Clock; admit?: (row: JobRow) => void } = {},
+  { clock = fixture.clock, admit }: { clock?: Clock; admit?: (more: number) => void } = {},
 ): Writes {
   const gate = new WatermarkGate({ watermark: owned.watermark, exceptions: owned.exceptions }, owned.stamp);
   const posted: (readonly Change[])[] = [];

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { Logger } from 'pino';
 import type { Clock } from '../../../clock.ts';
 import { DalgaError } from '../../../errors.ts';
 import type { JobService } from '../../job-service.ts';
@@ -21,6 +22,7 @@ export type BulkRoutesOptions = {
   readonly clock: Clock;
   /** Bytes of one line. */
   readonly lineLimit: number;
+  readonly logger?: Pick<Logger, 'error'> | undefined;
 };
 
 declare module 'fastify' {
@@ -33,7 +35,7 @@ declare module 'fastify' {
 /** Many jobs in one call, each a line of NDJSON: a stream of any length. How they come out is in list.ts. */
 export async function addBulkRoutes(
   app: FastifyInstance,
-  { jobs, clock, lineLimit }: BulkRoutesOptions,
+  { jobs, clock, lineLimit, logger }: BulkRoutesOptions,
 ): Promise<void> {
   await app.register(async (scope) => {
     scope.removeAllContentTypeParsers();
@@ -52,6 +54,7 @@ export async function addBulkRoutes(
       try {
         await importJobs({
           ...{ body, jobs, clock, lineLimit },
+          onUnexpected: (err) => logger?.error({ err }, 'a bulk load failed unexpectedly'),
           tell: (line) => {
             if (!response.writableNeedDrain) response.write(`${line}\n`);
           },
