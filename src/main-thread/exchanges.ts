@@ -32,7 +32,7 @@ export class Exchanges {
     // The default exchange is always there.
     if (exchange === '') return;
     const reason = await this.#ask(exchange);
-    if (reason === null || reason === undefined) return;
+    if (typeof reason !== 'string') return;
     throw new DalgaError('invalid_parameter', `exchange cannot be published to: ${reason}`, {
       parameter: 'exchange',
     });

@@ -27,11 +27,11 @@ export async function fillPolled(database: BenchDatabase): Promise<void> {
       next_run BIGINT NOT NULL,
       KEY next_run (next_run)
     ) ENGINE=InnoDB`);
-    const [filled] = await connection.query(
+    const [filled] = await connection.query<ResultSetHeader>(
       'INSERT INTO polled SELECT id, routing_key, job, interval_ms, first_run FROM dalga ORDER BY id',
     );
     await connection.query('ANALYZE TABLE polled');
-    await writeOut(connection, (filled as ResultSetHeader).affectedRows);
+    await writeOut(connection, filled.affectedRows);
   } finally {
     await connection.end();
   }

@@ -63,20 +63,25 @@ export function choice<const T extends string>(...choices: readonly T[]): Parame
 }
 
 /** Seconds, or an ISO 8601 duration of a fixed length, as ms. */
-export const duration: ParameterType<number> = {
-  text: (name, text) => fixed(name, () => parseIntervalText(text)),
-  json: (name, value) => fixed(name, () => parseIntervalJson(value)),
-};
+export const duration = durationOr('');
 
 /** The same, or `none`. */
 export const durationOrNone: ParameterType<number | 'none'> = {
-  text: (name, text) => (text === 'none' ? 'none' : fixed(name, () => parseIntervalText(text), OR_NONE)),
-  json: (name, value) => (value === 'none' ? 'none' : fixed(name, () => parseIntervalJson(value), OR_NONE)),
+  text: (name, text) => (text === 'none' ? 'none' : unlessNone.text(name, text)),
+  json: (name, value) => (value === 'none' ? 'none' : unlessNone.json(name, value)),
 };
 
-const OR_NONE = ', or none';
+const unlessNone = durationOr(', or none');
 
-function fixed(name: string, parse: () => { readonly ms: number | null }, more = ''): number {
+/** @param more what else the refusal says is allowed */
+function durationOr(more: string): ParameterType<number> {
+  return {
+    text: (name, text) => fixed(name, more, () => parseIntervalText(text)),
+    json: (name, value) => fixed(name, more, () => parseIntervalJson(value)),
+  };
+}
+
+function fixed(name: string, more: string, parse: () => { readonly ms: number | null }): number {
   let ms: number | null = null;
   try {
     ({ ms } = parse());

@@ -80,8 +80,17 @@ const NEVER_NULL: ReadonlySet<Name> = new Set([
   ...(['enabled', 'payload_encoding'] as const),
 ]);
 
-/** Those that need a job which is stored. */
-const OF_STORED: ReadonlySet<Name> = new Set(['not_before', 'shift']);
+/** Who takes parameters, as refusals name it, and which of them it does not take: see `checkPut` and `checkDefinition`. */
+const TAKERS = {
+  PUT: ['not_before', 'shift'],
+  POST: [],
+  PATCH: [],
+  'a preview': ['not_before', 'shift'],
+  'beside routing_key and count a schedule': ['not_before', 'shift'],
+  'beside routing_key, job and anchored a line': ['shift'],
+} as const satisfies Readonly<Record<string, readonly Name[]>>;
+
+export type Taker = keyof typeof TAKERS;
 
 /** The names as clients may spell them; those with a hyphen are the original's. */
 const SPELLINGS = new Map<string, Name>([
@@ -99,15 +108,15 @@ type Values = Map<Name, unknown>;
  *
  * @throws DalgaError that names the parameter and the rule
  */
-export function readParameters(method: string, query: string, body: Body | undefined): JobRequest {
-  return readMore(method, query, body, NOTHING_MORE).request;
+export function readParameters(taker: Taker, query: string, body: Body | undefined): JobRequest {
+  return readMore(taker, query, body, NOTHING_MORE).request;
 }
 
 const NOTHING_MORE: QueryTypes = {};
 
 /** The same, of a call that takes a few others too: those are given apart. @throws DalgaError */
 export function readMore(
-  taker: string,
+  taker: Taker,
   query: string,
   body: Body | undefined,
   types: QueryTypes,
@@ -127,7 +136,7 @@ export function readMore(
 }
 
 /** Reads the parameters from the members of a JSON object. @throws DalgaError */
-export function readParameterObject(taker: string, members: Readonly<Record<string, unknown>>): JobRequest {
+export function readParameterObject(taker: Taker, members: Readonly<Record<string, unknown>>): JobRequest {
   const values: Values = new Map();
   for (const [name, value] of Object.entries(members)) takeJson(values, known(taker, name), value);
   return requestOf(values);
@@ -215,15 +224,15 @@ function replyTo(): types.ParameterType<string> {
   };
 }
 
-function known(method: string, spelling: string): Name {
+function known(taker: Taker, spelling: string): Name {
   const name = SPELLINGS.get(spelling);
   if (name !== undefined) return name;
   // Short before it is compared: what a client sent may be as long as its whole body.
   const meant = nearest(shorten(spelling).toLowerCase(), [...SPELLINGS.keys()]);
   if (meant !== undefined) throw unknownParameter(spelling, `did you mean ${meant}?`);
-  const changes = method === 'POST' || method === 'PATCH';
-  const taken = changes ? PARAMETER_NAMES : PARAMETER_NAMES.filter((one) => !OF_STORED.has(one));
-  throw unknownParameter(spelling, `${method} takes ${taken.join(', ')}`);
+  const refused: readonly Name[] = TAKERS[taker];
+  const taken = PARAMETER_NAMES.filter((one) => !refused.includes(one));
+  throw unknownParameter(spelling, `${taker} takes ${taken.join(', ')}`);
 }
 
 function unknownParameter(spelling: string, rule: string): DalgaError {

@@ -130,6 +130,12 @@ t.test("a fault that is no line's own ends it, and the last line says so", async
   t.ok((last.stored as number) >= 1999 && (last.stored as number) < 5000);
 });
 
+t.test('a line is told all that a line takes', async (t) => {
+  const [refusal] = await load(await serve(t), '{"routing_key":"a","job":"1","interval":1,"nosuch":1}');
+  t.match(refusal?.detail, /a line takes interval, .*\bnot_before\b/);
+  t.notMatch(refusal?.detail, /\bshift\b/);
+});
+
 t.test('no batch overtakes one that waits for what RabbitMQ says of an exchange', async (t) => {
   const { jobs, ...served } = await serve(t);
   const putAll = jobs.putAll.bind(jobs);
