@@ -10,8 +10,11 @@ import { type ChannelEnd, PublishChannel, type Written } from './publish-channel
 /** ms */
 const FIRST_PROBE = 100;
 const LAST_PROBE = 10_000;
-/** Parts of messages that a channel takes before it asks to wait: the socket's buffer is to be what limits it. */
-const CHANNEL_BUFFER = 1024;
+/**
+ * Pieces that a channel takes before it asks to wait, a message's or those of some eighty: a turn's, so that the socket's buffer
+ * is what limits it, and some megabytes at most while the broker reads nothing.
+ */
+const CHANNEL_BUFFER = 256;
 
 export type ExchangeLinkOptions = {
   readonly exchange: string;

@@ -69,6 +69,7 @@ async function sendAgain(again: readonly Written[], isolation: Isolation): Promi
         room = channel.publish(run, position, now);
       }
     }
+    channel.flush();
   }
   if (next === again.length && (await channel.passed(LOOK_DEADLINE))) {
     for (const written of sent) isolation.onJudged(written, false);

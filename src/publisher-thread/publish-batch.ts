@@ -67,11 +67,15 @@ export async function write(
     for (let room = true; room && next < end; next++) {
       const position = positions === null ? next : positions[next]!;
       const now = monotonicNow();
-      if (now > trustedUntil) return next;
+      if (now > trustedUntil) {
+        channel.flush();
+        return next;
+      }
       run.write(position, now);
       if (broker.isSuspect(ids[position]!)) broker.quarantine(exchange, { run, position });
       else room = channel.publish(run, position, now);
     }
+    channel.flush();
   }
   return count;
 }

@@ -1,11 +1,13 @@
+import type { Writable } from 'node:stream';
 import { type ConfirmChannel, IllegalOperationError, type Message } from 'amqplib';
 import { monotonicNow } from '../clock.ts';
 import { parseMessageId } from '../protocol/message-id.ts';
-import { Outcome } from '../protocol/scheduler-publisher.ts';
+import { Outcome, type PublishBatch } from '../protocol/scheduler-publisher.ts';
 import type { Sending } from './batch-run.ts';
 import { ConfirmWindow } from './confirm-window.ts';
 import { within } from './deadline.ts';
 import { propertiesOf } from './message.ts';
+import { PublishFrames } from './publish-frames.ts';
 
 /** A message that was written: its batch and its position there. */
 export type Written = { readonly run: Sending; readonly position: number };
@@ -19,6 +21,7 @@ export type ChannelEnd = { readonly error: Error | null; readonly unconfirmed: r
  */
 export class PublishChannel {
   readonly #channel: ConfirmChannel;
+  readonly #frames: PublishFrames | null;
   readonly #window = new ConfirmWindow<Sending>();
   readonly #waiting: ((turn: boolean) => void)[] = [];
   readonly #ended: Promise<ChannelEnd>;
@@ -36,6 +39,9 @@ export class PublishChannel {
 
   constructor(channel: ConfirmChannel) {
     this.#channel = channel;
+    this.#frames = framesFor(channel, (room) => {
+      if (!room) this.#full = true;
+    });
     this.#ended = new Promise((resolve) => {
       this.#end = resolve;
     });
@@ -89,24 +95,35 @@ export class PublishChannel {
     });
   }
 
-  /** Writes one message in the caller's turn; `now` is monotonic, ms. Returns false when the turn is over. */
+  /**
+   * Writes one message in the caller's turn, at the end of which `flush` is to be called; `now` is monotonic, ms. Returns
+   * false when the turn is over.
+   */
   publish(run: Sending, position: number, now: number): boolean {
-    const { batch } = run;
-    const route = batch.routes[batch.routeOf[position]!]!;
     this.usedAt = now;
-    let room: boolean;
+    const { batch } = run;
+    const body = run.body(position);
     try {
-      const properties = propertiesOf(batch, position);
-      room = this.#channel.publish(route.exchange, route.routingKey, run.body(position), properties);
+      if (this.#closing) throw new IllegalOperationError('the channel is closed');
+      if (this.#frames !== null && PublishFrames.fit(batch, position, body)) {
+        this.#frames.add(batch, position, body);
+      } else {
+        this.#publishByAmqplib(batch, position, body);
+      }
     } catch (error) {
-      // What amqplib cannot encode no other channel or time will make better.
+      // What cannot be encoded no other channel or time will make better.
       const closing = error instanceof IllegalOperationError;
       run.takeBack(position, closing ? Outcome.unsent : Outcome.nacked);
       return !closing;
     }
     this.#window.push(run, position);
-    if (!room) this.#full = true;
-    return room;
+    return !this.#full;
+  }
+
+  /** Hands over what was written: the end of a turn. */
+  flush(): void {
+    // Nobody takes it any more, and it is unconfirmed already.
+    if (!this.#closing) this.#frames?.flush();
   }
 
   /** Resolves when nothing is unconfirmed, or the channel has closed. */
@@ -139,6 +156,13 @@ export class PublishChannel {
     } catch {
       // It is closing already.
     }
+  }
+
+  #publishByAmqplib(batch: PublishBatch, position: number, body: Buffer): void {
+    const { exchange, routingKey } = batch.routes[batch.routeOf[position]!]!;
+    // In the order in which they came: the broker counts them.
+    this.flush();
+    if (!this.#channel.publish(exchange, routingKey, body, propertiesOf(batch, position))) this.#full = true;
   }
 
   #confirm(tag: number, multiple: boolean, taken: boolean): void {
@@ -181,4 +205,17 @@ export class PublishChannel {
     this.#onEmpty?.();
     this.#end({ error, unconfirmed });
   }
+}
+
+type Inside = {
+  readonly ch?: number;
+  readonly connection?: { readonly channels?: readonly ({ readonly buffer?: Writable } | null)[] };
+};
+
+/** amqplib's types do not tell of a channel's buffer; without one amqplib is to encode all itself. */
+function framesFor(channel: ConfirmChannel, onWritten: (room: boolean) => void): PublishFrames | null {
+  const { ch, connection } = channel as unknown as Inside;
+  const buffer = ch === undefined ? undefined : connection?.channels?.[ch]?.buffer;
+  if (ch === undefined || buffer === undefined) return null;
+  return new PublishFrames(ch, (frames) => onWritten(buffer.write(frames)));
 }
