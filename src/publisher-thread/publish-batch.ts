@@ -64,18 +64,18 @@ export async function write(
     const channel = await broker.channel(exchange, deadline);
     if (channel === null || !(await channel.turn(deadline))) return next;
     const end = Math.min(next + TURN_LENGTH, count);
-    for (let room = true; room && next < end; next++) {
-      const position = positions === null ? next : positions[next]!;
-      const now = monotonicNow();
-      if (now > trustedUntil) {
-        channel.flush();
-        return next;
+    try {
+      for (let room = true; room && next < end; next++) {
+        const position = positions === null ? next : positions[next]!;
+        const now = monotonicNow();
+        if (now > trustedUntil) return next;
+        run.write(position, now);
+        if (broker.isSuspect(ids[position]!)) broker.quarantine(exchange, { run, position });
+        else room = channel.publish(run, position, now);
       }
-      run.write(position, now);
-      if (broker.isSuspect(ids[position]!)) broker.quarantine(exchange, { run, position });
-      else room = channel.publish(run, position, now);
+    } finally {
+      channel.flush();
     }
-    channel.flush();
   }
   return count;
 }

@@ -208,14 +208,14 @@ export class PublishChannel {
 }
 
 type Inside = {
-  readonly ch?: number;
+  readonly ch: number;
   readonly connection?: { readonly channels?: readonly ({ readonly buffer?: Writable } | null)[] };
 };
 
 /** amqplib's types do not tell of a channel's buffer; without one amqplib is to encode all itself. */
 function framesFor(channel: ConfirmChannel, onWritten: (room: boolean) => void): PublishFrames | null {
   const { ch, connection } = channel as unknown as Inside;
-  const buffer = ch === undefined ? undefined : connection?.channels?.[ch]?.buffer;
-  if (ch === undefined || buffer === undefined) return null;
+  const buffer = connection?.channels?.[ch]?.buffer;
+  if (buffer === undefined) return null;
   return new PublishFrames(ch, (frames) => onWritten(buffer.write(frames)));
 }

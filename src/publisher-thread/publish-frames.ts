@@ -32,6 +32,8 @@ const CHUNK = 16_384;
 const SCHEDULED_AT = shortString('x-dalga-scheduled-at');
 const MISSED = shortString('x-dalga-missed');
 const DALGA = shortString('dalga');
+const DOT = 0x2e;
+const DIGITS = Buffer.from('0123456789abcdefghijklmnopqrstuvwxyz');
 
 /**
  * The frames of messages that have no properties but Dalga's, as nearly all of them, byte for byte as amqplib would encode them:
@@ -163,9 +165,6 @@ export class PublishFrames {
     chunk[this.#end - 1] = FRAME_END;
   }
 }
-
-const DOT = 0x2e;
-const DIGITS = Buffer.from('0123456789abcdefghijklmnopqrstuvwxyz');
 
 /** What a frame of `length` bytes in all begins with. */
 function putFrame(bytes: Buffer, at: number, type: number, channel: number, length: number): void {

@@ -44,9 +44,7 @@ export class ByteStore {
   /** Copies a block's bytes to `target` at `offset`. */
   copy(reference: number, length: number, target: Uint8Array, offset: number): void {
     const start = (reference & 0xffff) * UNIT;
-    const slab = this.#slabs[reference >>> 16]!;
-    if (length > FEW) target.set(slab.subarray(start, start + length), offset);
-    else for (let index = 0; index < length; index++) target[offset + index] = slab[start + index]!;
+    target.set(this.#slabs[reference >>> 16]!.subarray(start, start + length), offset);
   }
 
   /** Whether the block holds exactly these bytes. */
