@@ -18,8 +18,18 @@ export type Checkpointed = {
 
 /** A frontier is used again for so many times as long as another would take: they take this share of the thread. */
 const REUSE = 20;
-/** Fewer than these cost no more than none. */
+/** Fewer than these cost no more than none: then each report has a frontier of its own. */
 const FEW = 1000;
+
+export type ProgressReportOptions = {
+  /** The most entries that a list of exceptions has. */
+  readonly limit: number;
+  /** ms for which the frontier of many is used again: no checkpoint is made of one between. 0 unless told. */
+  readonly reuseFor?: number | undefined;
+  readonly catchUp: CatchUp;
+  /** Null where catch-ups are not paced. */
+  readonly lapses?: Lapses | null;
+};
 
 const NOTHING = new Uint8Array(0);
 
@@ -28,31 +38,25 @@ export class ProgressReport {
   readonly #occurrences: Occurrences;
   readonly #clock: Clock;
   readonly #limit: number;
+  readonly #reuseFor: number;
   readonly #catchUp: CatchUp;
   readonly #lapses: Lapses | null;
   /** Unix ms: after a step back the clock says less than what has run already. */
   #highestNow = 0;
-  /** Monotonic ms. */
+  /** When the last one was begun and done, monotonic ms. */
+  #beganAt = Number.NEGATIVE_INFINITY;
   #endedAt = Number.NEGATIVE_INFINITY;
-  /** What the last one took for each that was unsettled, ms. */
+  /** What it took for each that was unsettled, ms. */
   #costOfEach = 0;
   #last: Checkpointed | null = null;
 
-  /**
-   * @param limit the most entries that a list of exceptions has
-   * @param lapses null where catch-ups are not paced
-   */
-  constructor(
-    occurrences: Occurrences,
-    clock: Clock,
-    limit: number,
-    { catchUp, lapses = null }: { catchUp: CatchUp; lapses?: Lapses | null },
-  ) {
+  constructor(occurrences: Occurrences, clock: Clock, options: ProgressReportOptions) {
     this.#occurrences = occurrences;
     this.#clock = clock;
-    this.#limit = limit;
-    this.#catchUp = catchUp;
-    this.#lapses = lapses;
+    this.#limit = options.limit;
+    this.#reuseFor = options.reuseFor ?? 0;
+    this.#catchUp = options.catchUp;
+    this.#lapses = options.lapses ?? null;
   }
 
   /**
@@ -67,9 +71,7 @@ export class ProgressReport {
     }
     const began = this.#clock.monotonic();
     // An earlier report holds as a whole, with the changes that it knew: it says less, and nothing wrong.
-    if (!fresh && this.#last !== null && began < this.#endedAt + this.#costOfEach * unsettledCount * REUSE) {
-      return this.#last;
-    }
+    if (!fresh && this.#last !== null && this.#holds(began, unsettledCount)) return this.#last;
     this.#highestNow = Math.max(this.#highestNow, this.#occurrences.latestTurn, this.#clock.now());
     const frontier = computeFrontier(this.#occurrences, this.#highestNow, this.#limit);
     const { caughtUp, paced } = this.#tell(frontier);
@@ -78,9 +80,16 @@ export class ProgressReport {
     const isTold = paced !== null && this.#occurrences.arena.runningEach === 0;
     const complete = frontier.complete && (this.#occurrences.missed.size === 0 || isTold);
     this.#last = { acknowledged: applied, frontier: frontier.time, exceptions, settledCount, complete };
+    this.#beganAt = began;
     this.#endedAt = this.#clock.monotonic();
     this.#costOfEach = (this.#endedAt - began) / Math.max(unsettledCount, FEW);
     return this.#last;
+  }
+
+  /** Whether the last one is used again. @param monotonic ms */
+  #holds(monotonic: number, unsettledCount: number): boolean {
+    if (monotonic < this.#endedAt + this.#costOfEach * unsettledCount * REUSE) return true;
+    return unsettledCount >= FEW && monotonic < this.#beganAt + this.#reuseFor;
   }
 
   /** Of the last one that was made. */

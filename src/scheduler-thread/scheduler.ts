@@ -59,6 +59,8 @@ export type SchedulerOptions = {
   /** Batches that the publishers take at a time. */
   readonly batchesAtOnce: number;
   readonly limits?: Limits | undefined;
+  /** ms between two frontiers while much is unsettled; 0, one for each report, unless told. */
+  readonly frontierInterval?: number | undefined;
   readonly exchange: string;
   /** The first part of every message_id. */
   readonly tag: string;
@@ -158,9 +160,8 @@ export class Scheduler {
       limit: limits.batch,
       isUsable: (exchange) => this.#isUsable(exchange),
     });
-    this.#report = new ProgressReport(this.#occurrences, options.clock, limits.exceptions, {
-      catchUp,
-      lapses,
+    this.#report = new ProgressReport(this.#occurrences, options.clock, {
+      ...{ limit: limits.exceptions, reuseFor: options.frontierInterval, catchUp, lapses },
     });
     this.#intake = new Intake(this.#occurrences, watermark, exceptions, { catchUp, paced, lapses });
   }

@@ -19,6 +19,12 @@ import { Scheduler } from './scheduler.ts';
 /** How much of the memory limit a load may take. */
 const LOAD_TOLERANCE = 1.05;
 
+/**
+ * A frontier of many unsettled is made so often, as a share of the checkpoints' interval: with the time until the next
+ * report, and to write it, what is durable is never older than the interval.
+ */
+const FRONTIER_SHARE = 0.7;
+
 /** How often it tells of runs while somebody listens, ms. */
 const EVENTS_INTERVAL = 100;
 
@@ -87,6 +93,7 @@ export class SchedulerService {
       publish: (batch) => this.#publishers.publish(batch),
       batchesAtOnce: options.batchesAtOnce,
       limits: options.limits,
+      frontierInterval: init.config.checkpointInterval * FRONTIER_SHARE,
       exchange: init.config.rabbitmq.exchange,
       tag: init.tag,
       misfireAfter: init.config.misfireAfter,

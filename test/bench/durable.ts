@@ -3,7 +3,7 @@ import { decodeExceptions } from '../../src/job/exceptions.ts';
 import type { BenchDatabase } from './database.ts';
 
 /** What a durable end is exact to, ms. */
-const POLL = 20;
+const POLL = 100;
 
 /**
  * Resolves, with the time (Unix ms), when the durable watermark is past `time` (Unix ms) and lists nothing before it

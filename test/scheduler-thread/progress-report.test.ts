@@ -5,7 +5,7 @@ import { Occurrences } from '../../src/scheduler-thread/occurrences.ts';
 import { ProgressReport } from '../../src/scheduler-thread/progress-report.ts';
 import { intervalRow } from '../helpers/rows.ts';
 
-function setUp() {
+function setUp(reuseFor?: number) {
   const occurrences = new Occurrences('', () => 0.5, { misfireAfter: 60_000, backlog: 1000 });
   const time = { now: 5000, monotonic: 0, cost: 0 };
   const clock = {
@@ -18,7 +18,7 @@ function setUp() {
   return {
     occurrences,
     time,
-    report: new ProgressReport(occurrences, clock, 2, { catchUp: new CatchUp(null, 0) }),
+    report: new ProgressReport(occurrences, clock, { limit: 2, reuseFor, catchUp: new CatchUp(null, 0) }),
   };
 }
 
@@ -96,3 +96,22 @@ t.test('a frontier of much that took long is not used again for little', async (
   occurrences.remove(slot);
   t.equal(report.read(3, {}).acknowledged, 3);
 });
+
+t.test(
+  'a frontier of much is used again for the time between two checkpoints, one of little never',
+  async (t) => {
+    const { report, time, occurrences } = setUp(175);
+    const slot = occurrences.arena.add(intervalRow(1, 1000, 9000));
+    t.equal(report.read(1, {}).acknowledged, 1);
+    time.monotonic = 50;
+    t.equal(report.read(2, {}).acknowledged, 2);
+    for (let count = 0; count < 1000; count++) occurrences.hold(occurrences.addFlight(slot, 9000, 0));
+    time.monotonic = 224;
+    t.equal(report.read(3, {}).acknowledged, 2);
+    t.equal(report.read(3, { fresh: true }).acknowledged, 3);
+    time.monotonic = 224 + 174;
+    t.equal(report.read(4, {}).acknowledged, 3);
+    time.monotonic = 224 + 175;
+    t.equal(report.read(5, {}).acknowledged, 5);
+  },
+);
