@@ -59,6 +59,9 @@ t.test('many jobs are paused, changed, shifted and deleted in one call', async (
     ['PATCH', 'dry_run=true', { enabled: false }, 'routing_key'],
     ['PATCH', 'routing_key=odd', {}, 'enabled'],
     ['PATCH', 'routing_key=odd', { interval: 0 }, 'interval'],
+    ['PATCH', 'routing_key=odd', { cron: '61 * * * *' }, 'cron'],
+    ['PATCH', 'routing_key=odd', { location: 'Atlantis' }, 'location'],
+    ['PATCH', 'routing_key=odd', { exclude: ['sometimes'] }, 'exclude'],
     ['DELETE', 'routing_kye=odd', undefined, 'routing_kye'],
   ] as const) {
     t.match(await ask(method, query, body), { status: 400, body: { parameter } }, `${method} ${query}`);

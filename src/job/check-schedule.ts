@@ -1,4 +1,5 @@
 import { type DalgaError, invalidParameter } from '../errors.ts';
+import { cronOf } from './cron.ts';
 import { exclusionOf } from './exclusion.ts';
 import type { Rules, Schedule } from './job.ts';
 import { formatTime } from './rfc3339.ts';
@@ -43,19 +44,31 @@ export function tooManyRuns(): DalgaError {
   return invalidParameter('max_runs', rule);
 }
 
-/** What is wrong whatever stands beside it. */
-function checkParts({ location, gap, overlap, exclude, jitter, maxRuns }: Rules): void {
-  if (location !== undefined) zoneOf(location);
-  if (gap !== undefined && gap !== 'skip' && gap !== 'run')
-    throw invalidParameter('gap', 'must be skip or run');
-  if (overlap !== undefined && overlap !== 'first' && overlap !== 'both') {
+/** Parts of a schedule, or of a change to one; null takes a part away. */
+type Parts = { readonly cron?: string | undefined } & {
+  readonly [Name in 'location' | 'gap' | 'overlap' | 'exclude' | 'jitter' | 'maxRuns']?:
+    | Rules[Name]
+    | null
+    | undefined;
+};
+
+/**
+ * Refuses a part that is wrong whatever stands beside it.
+ *
+ * @throws DalgaError invalid_parameter, which names the parameter and the rule
+ */
+export function checkParts({ cron, location, gap, overlap, exclude, jitter, maxRuns }: Parts): void {
+  if (isGiven(cron)) cronOf(cron);
+  if (isGiven(location)) zoneOf(location);
+  if (isGiven(gap) && gap !== 'skip' && gap !== 'run') throw invalidParameter('gap', 'must be skip or run');
+  if (isGiven(overlap) && overlap !== 'first' && overlap !== 'both') {
     throw invalidParameter('overlap', 'must be first or both');
   }
-  if (exclude !== undefined) exclusionOf(exclude);
-  if (jitter !== undefined && !isWhole(jitter, 0, JITTER_LIMIT)) {
+  if (isGiven(exclude)) exclusionOf(exclude);
+  if (isGiven(jitter) && !isWhole(jitter, 0, JITTER_LIMIT)) {
     throw invalidParameter('jitter', `must be at most ${JITTER_LIMIT / 1000} s (a day)`);
   }
-  if (maxRuns !== undefined && !isWhole(maxRuns, 1, RUNS_LIMIT)) {
+  if (isGiven(maxRuns) && !isWhole(maxRuns, 1, RUNS_LIMIT)) {
     throw invalidParameter('max_runs', `must be a whole number from 1 to ${RUNS_LIMIT}`);
   }
 }
@@ -80,6 +93,10 @@ function noOccurrence({ kind, firstRun }: Schedule, { exclude }: Rules): DalgaEr
   if (hasEntries(exclude)) return invalidParameter('exclude', 'leaves no occurrence in a hundred years');
   const parameter = kind === 'cron' ? 'cron' : 'first_run';
   return invalidParameter(parameter, `leaves no occurrence from ${formatTime(firstRun)} on`);
+}
+
+function isGiven<T>(value: T | null | undefined): value is T {
+  return value !== undefined && value !== null;
 }
 
 function hasEntries(exclude: readonly string[] | undefined): boolean {

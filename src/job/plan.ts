@@ -1,5 +1,5 @@
 import { type DalgaError, invalidParameter } from '../errors.ts';
-import { checkSchedule } from './check-schedule.ts';
+import { checkParts, checkSchedule } from './check-schedule.ts';
 import { endOf } from './end-of-schedule.ts';
 import type { Rules, Schedule } from './job.ts';
 import { INTERVAL_LIMIT } from './job.ts';
@@ -79,7 +79,7 @@ export function checkDefinition(request: ScheduleRequest): void {
   }
 }
 
-/** Refuses combinations that have no meaning in PUT or POST. */
+/** Refuses what is wrong in PUT, POST and PATCH alike, and combinations that have no meaning in any of them. */
 export function checkCombination(request: ScheduleRequest): void {
   if (request.immediate === true && request.firstRun !== undefined) {
     throw invalidParameter('first_run', 'and immediate=true exclude each other');
@@ -109,6 +109,7 @@ export function checkCombination(request: ScheduleRequest): void {
     }
     if (request.immediate === true) throw invalidParameter('phase', 'and immediate=true exclude each other');
   }
+  checkParts(request);
 }
 
 /**

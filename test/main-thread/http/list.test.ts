@@ -42,6 +42,20 @@ t.test('pages of jobs, each as a GET of one has it', async (t) => {
   t.equal(third.next, null);
 });
 
+t.test('a HEAD has the head of either answer, and the refusals', async (t) => {
+  const served = await serve(t);
+  await put(served, '/jobs/a/1?interval=60');
+  for (const accept of ['application/json', 'application/x-ndjson']) {
+    const head = await served.ask({ method: 'HEAD', path: '/jobs', headers: { accept } });
+    t.match(head, {
+      status: 200,
+      text: '',
+      headers: { 'content-type': accept, 'cache-control': 'no-store' },
+    });
+    t.equal((await served.ask({ method: 'HEAD', path: '/jobs?kind=odd', headers: { accept } })).status, 400);
+  }
+});
+
 t.test('filters', async (t) => {
   const served = await serve(t);
   await put(served, '/jobs/a.b/1?interval=60&tags=x');

@@ -144,7 +144,7 @@ t.test('the OpenAPI document', async (t) => {
 
 t.test('HEAD, wherever GET is: its headers and no body', async (t) => {
   const { ask } = await serve(t);
-  for (const path of ['/', '/healthz', '/readyz', '/metrics', '/openapi.json', '/docs']) {
+  for (const path of ['/', '/jobs', '/healthz', '/readyz', '/metrics', '/openapi.json', '/docs']) {
     const get = await ask({ path });
     const head = await ask({ path, method: 'HEAD' });
     t.equal(head.status, get.status, path);

@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import type { Clock } from '../../../clock.ts';
 import { DalgaError, invalidParameter } from '../../../errors.ts';
+import type { JobFilter } from '../../../job/job-filter.ts';
 import type { JobPage, JobService } from '../../job-service.ts';
 import { choose } from '../accept.ts';
 import { refuseBody } from '../body.ts';
@@ -38,7 +39,7 @@ const listTypes = {
 
 /** Reads of many jobs: a page of them as JSON, or all of them as NDJSON, where Accept names that. */
 export function addListRoutes(app: FastifyInstance, jobs: JobService, clock: Clock): void {
-  app.get(PATH, { schema: listJobsSchema, exposeHeadRoute: false }, async (request, reply) => {
+  app.get(PATH, { schema: listJobsSchema }, async (request, reply) => {
     const { query } = splitTarget(request.raw.url!);
     const type = choose(request.headers.accept, NDJSON, JSON_TYPE);
     if (type === null) {
@@ -48,7 +49,11 @@ export function addListRoutes(app: FastifyInstance, jobs: JobService, clock: Clo
       );
     }
     refuseBody(request);
-    if (type === NDJSON) return exportJobs(jobs, query, reply, clock);
+    if (type === NDJSON) {
+      const filter = filterOf(readQuery(`GET ${PATH} as ${NDJSON}`, query, filterTypes));
+      if (request.method === 'GET') return exportJobs(jobs, filter, reply, clock);
+      return reply.headers({ 'content-type': NDJSON, 'cache-control': 'no-store' }).send();
+    }
     const values = readQuery(`GET ${PATH}`, query, listTypes);
     const { limit = DEFAULT_LIMIT, cursor: after = null, sort = 'key' } = values;
     if (sort === 'next_run' && after !== null) {
@@ -70,8 +75,12 @@ function formatPage({ views, next, total }: JobPage): string {
   return `{"jobs":[${jobs}],"next":${JSON.stringify(next && formatCursor(next))},"total":${total}}`;
 }
 
-async function exportJobs(jobs: JobService, query: string, reply: FastifyReply, clock: Clock): Promise<void> {
-  const filter = filterOf(readQuery(`GET ${PATH} as ${NDJSON}`, query, filterTypes));
+async function exportJobs(
+  jobs: JobService,
+  filter: JobFilter,
+  reply: FastifyReply,
+  clock: Clock,
+): Promise<void> {
   const pages = jobs.all(filter)[Symbol.asyncIterator]();
   // What fails at once is told as any other refusal.
   const first = await pages.next();
