@@ -1,4 +1,4 @@
-import type { Duplex } from 'node:stream';
+import type { Duplex, Readable } from 'node:stream';
 import { type ChannelModel, connect } from 'amqplib';
 import type { RabbitmqConfig } from '../config.ts';
 import { within } from './deadline.ts';
@@ -36,12 +36,13 @@ export async function openConnection(config: RabbitmqConfig, name: string): Prom
     abandonConnection(late);
   });
   gatherWrites(connection);
+  keepNumbers(connection);
   return connection;
 }
 
 /**
- * amqplib hands each message to the socket by itself, and each would be a system call, which costs more than all else
- * that is done for a message. What it hands over in one go is written at once: the socket is corked until that go is over.
+ * amqplib hands each frame, or piece of frames, to the socket by itself, and each would be a system call. What it hands over in
+ * one go is written at once: the socket is corked until that go is over.
  */
 export function gatherWrites(connection: ChannelModel): void {
   const socket = streamOf(connection);
@@ -61,6 +62,32 @@ export function gatherWrites(connection: ChannelModel): void {
     return write(...args);
   };
 }
+
+/**
+ * amqplib gives the number of a channel that has closed to the next one at once, while what the old one has handed over may still
+ * wait for the socket. The broker would take it for the new one's, and close the connection. So the number stays in use
+ * until the last of it, the old channel's goodbye, is written.
+ */
+export function keepNumbers(connection: ChannelModel): void {
+  const inside = connection.connection as unknown as Numbers;
+  const { channels, freeChannels } = inside;
+  const release = inside.releaseChannel?.bind(inside);
+  if (release === undefined || freeChannels === undefined) return;
+  inside.releaseChannel = (number) => {
+    const buffer = channels?.[number]?.buffer;
+    release(number);
+    if (buffer === undefined || buffer.readableEnded) return;
+    freeChannels.set(number);
+    buffer.once('end', () => freeChannels.clear(number));
+  };
+}
+
+/** Of amqplib's connection, what its types do not tell of. A bit of `freeChannels` is set while its number is in use. */
+type Numbers = {
+  readonly channels?: readonly ({ readonly buffer?: Readable } | null)[];
+  readonly freeChannels?: { set(number: number): void; clear(number: number): void };
+  releaseChannel?: (number: number) => void;
+};
 
 /** Closes in order; past the deadline, or when it is broken, at once. Never rejects. */
 export async function closeConnection(connection: ChannelModel): Promise<void> {

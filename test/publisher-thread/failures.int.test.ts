@@ -160,6 +160,29 @@ t.test('of a batch with messages that close the channel only these are nacked', 
   t.equal(consumer.messages.filter(({ content }) => content.toString() === '500').length, 1);
 });
 
+t.test('a channel that closes while much of it waits for the socket takes no other with it', async (t) => {
+  const publisher = await connectedPublisher(configOf(rabbit), t.teardown);
+  const [queue, exchange] = [rabbit.name(), rabbit.name()];
+  const declaring = await rabbit.connect();
+  t.teardown(() => declaring.close());
+  const channel = await declaring.createChannel();
+  await channel.assertExchange(exchange, 'fanout');
+  for (const name of [queue, exchange]) await channel.assertQueue(name);
+  await channel.bindQueue(exchange, exchange, '');
+  const messages = numbered(400, { routingKey: queue, body: 'x'.repeat(100_000) });
+  messages[0]!.expiration = Number.POSITIVE_INFINITY;
+  const large = outcomesOf(publisher, makeBatch(messages));
+  const others = await outcomesOf(publisher, makeBatch(numbered(100, { exchange })));
+  t.ok(others.every((outcome) => outcome === Outcome.confirmed));
+  const [first, ...rest] = await large;
+  t.equal(first, Outcome.nacked);
+  t.ok(rest.every((outcome) => outcome === Outcome.confirmed || outcome === Outcome.unsent));
+  const lost = publisher.reports.all.filter(
+    (report) => report.type === 'connection.changed' && !report.connected,
+  );
+  t.strictSame(lost, [], 'the connection stands');
+});
+
 t.test('a trial that takes longer than the trust in its batch goes on with that in the next', async (t) => {
   const proxy = await startProxy(rabbit);
   t.teardown(() => proxy.close());
