@@ -16,7 +16,7 @@ export type Checkpointed = {
   readonly complete: boolean;
 };
 
-/** A frontier is used again for so many times as long as another would take: they take this share of the thread. */
+/** A frontier is used again for so many times as long as it took, or another would take where that is less. */
 const REUSE = 20;
 /** Fewer than these cost no more than none: then each report has a frontier of its own. */
 const FEW = 1000;
@@ -46,7 +46,8 @@ export class ProgressReport {
   /** When the last one was begun and done, monotonic ms. */
   #beganAt = Number.NEGATIVE_INFINITY;
   #endedAt = Number.NEGATIVE_INFINITY;
-  /** What it took for each that was unsettled, ms. */
+  /** What it took, and that for each that was unsettled, ms. */
+  #lastCost = 0;
   #costOfEach = 0;
   #last: Checkpointed | null = null;
 
@@ -82,13 +83,16 @@ export class ProgressReport {
     this.#last = { acknowledged: applied, frontier: frontier.time, exceptions, settledCount, complete };
     this.#beganAt = began;
     this.#endedAt = this.#clock.monotonic();
-    this.#costOfEach = (this.#endedAt - began) / Math.max(unsettledCount, FEW);
+    this.#lastCost = this.#endedAt - began;
+    this.#costOfEach = this.#lastCost / Math.max(unsettledCount, FEW);
     return this.#last;
   }
 
   /** Whether the last one is used again. @param monotonic ms */
   #holds(monotonic: number, unsettledCount: number): boolean {
-    if (monotonic < this.#endedAt + this.#costOfEach * unsettledCount * REUSE) return true;
+    // One of few that took long, as when others had the core, says nothing of what many take.
+    const cost = Math.min(this.#costOfEach * unsettledCount, this.#lastCost);
+    if (monotonic < this.#endedAt + cost * REUSE) return true;
     return unsettledCount >= FEW && monotonic < this.#beganAt + this.#reuseFor;
   }
 

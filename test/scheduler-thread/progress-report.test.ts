@@ -115,3 +115,14 @@ t.test(
     t.equal(report.read(5, {}).acknowledged, 5);
   },
 );
+
+t.test('a frontier of little that took long is used again for no longer when there is much', async (t) => {
+  const { report, time, occurrences } = setUp();
+  const slot = occurrences.arena.add(intervalRow(1, 1000, 9000));
+  time.cost = 15;
+  t.equal(report.read(1, {}).acknowledged, 1);
+  time.cost = 0;
+  for (let count = 0; count < 9000; count++) occurrences.hold(occurrences.addFlight(slot, 9000, 0));
+  time.monotonic += 15 * 20 + 1;
+  t.equal(report.read(2, {}).acknowledged, 2);
+});

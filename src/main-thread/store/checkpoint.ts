@@ -35,11 +35,13 @@ export function createCheckpointWriter(options: CheckpointOptions): CheckpointWr
 class IntervalCheckpoints implements CheckpointWriter, CheckpointSource {
   readonly #options: CheckpointOptions;
   readonly #timers: Timers;
-  /** Monotonic ms. */
+  /** When the last checkpoint was taken, and the last positions of spans, monotonic ms. */
   #takenAt = Number.NEGATIVE_INFINITY;
+  #spansTakenAt = Number.NEGATIVE_INFINITY;
   /** Monotonic ms: no transaction for a checkpoint alone before it. */
   #notBefore = Number.NEGATIVE_INFINITY;
   #timer: unknown = null;
+  #writing = false;
   #stopped = false;
 
   constructor(options: CheckpointOptions) {
@@ -52,11 +54,10 @@ class IntervalCheckpoints implements CheckpointWriter, CheckpointSource {
     const { gate, spans, clock } = this.#options;
     gate.report(progress);
     spans.report(progress.spans);
-    if (this.#stopped || this.#timer !== null || !this.#isDue()) return;
-    this.#timer = this.#timers.set(
-      () => this.#write(),
-      Math.max(this.#wait(), this.#notBefore - clock.monotonic(), 0),
-    );
+    const wait = this.#wait();
+    if (this.#stopped || this.#writing || wait === Number.POSITIVE_INFINITY) return;
+    // What this report brings may be due before what was to be written.
+    this.#writeIn(Math.max(wait, this.#notBefore - clock.monotonic(), 0));
   }
 
   stop(): void {
@@ -66,49 +67,58 @@ class IntervalCheckpoints implements CheckpointWriter, CheckpointSource {
   }
 
   take(): ProgressWrite | null {
-    const { gate, spans, clock } = this.#options;
-    if (this.#stopped || this.#wait() > 0) return null;
-    const write = { checkpoint: gate.take(), spans: spans.take() };
-    if (write.checkpoint === null && write.spans === null) return null;
-    this.#takenAt = clock.monotonic();
-    return write;
+    const { gate, spans, clock, interval } = this.#options;
+    const now = clock.monotonic();
+    if (this.#stopped || now < this.#takenAt + interval) return null;
+    const checkpoint = gate.take();
+    // Spans alone begin no interval: a checkpoint that is due a moment later is not to wait for it.
+    const positions = checkpoint === null && now < this.#spansTakenAt + interval ? null : spans.take();
+    if (checkpoint === null && positions === null) return null;
+    if (checkpoint !== null) this.#takenAt = now;
+    this.#spansTakenAt = now;
+    return { checkpoint, spans: positions };
   }
 
   finished(committed: boolean): void {
     this.#options.gate.finished(committed);
     this.#options.spans.finished(committed);
+    if (committed) return;
     // One that was not written must not wait out an interval again.
-    if (!committed) this.#takenAt = Number.NEGATIVE_INFINITY;
+    this.#takenAt = Number.NEGATIVE_INFINITY;
+    this.#spansTakenAt = Number.NEGATIVE_INFINITY;
+  }
+
+  #writeIn(delay: number): void {
+    this.#timers.clear(this.#timer);
+    this.#timer = this.#timers.set(() => this.#write(), delay);
   }
 
   async #write(): Promise<void> {
     const { session, log, clock, interval } = this.#options;
+    if (this.#stopped) return;
+    const wait = this.#wait();
     // A timer may fire a fraction of a ms early.
-    if (this.#wait() > 0 && !this.#stopped) {
-      this.#timer = this.#timers.set(() => this.#write(), this.#wait());
-      return;
-    }
+    if (wait > 0 && wait < Number.POSITIVE_INFINITY) return this.#writeIn(wait);
+    this.#writing = true;
     try {
-      if (this.#isDue() && !this.#stopped) await session.transaction(async () => NOTHING_BUT_A_CHECKPOINT);
+      if (wait <= 0) await session.transaction(async () => NOTHING_BUT_A_CHECKPOINT);
     } catch (error) {
       if (!this.#stopped && !isTold(error)) log.error({ err: error }, 'a checkpoint was not written');
       // A server that refuses is not asked again with every report.
       this.#notBefore = clock.monotonic() + interval;
     } finally {
       // The next report looks again whether one is due.
-      this.#timer = null;
+      this.#writing = false;
     }
   }
 
-  #isDue(): boolean {
-    const { gate, spans } = this.#options;
-    return gate.isDue() || spans.isDue();
-  }
-
-  /** ms until the next may be written. */
+  /** ms until something is to be written, even in a transaction of its own; Infinity while there is nothing. */
   #wait(): number {
-    const { clock, interval } = this.#options;
-    return this.#takenAt + interval - clock.monotonic();
+    const { gate, spans, clock, interval } = this.#options;
+    const now = clock.monotonic();
+    if (gate.isDue()) return this.#takenAt + interval - now;
+    if (!spans.isDue()) return Number.POSITIVE_INFINITY;
+    return Math.max(this.#takenAt, this.#spansTakenAt) + interval - now;
   }
 }
 

@@ -166,3 +166,31 @@ t.test(
     t.same(written, []);
   },
 );
+
+t.test('spans that move do not keep back a checkpoint that is due after them', async (t) => {
+  const { written, moves, report, advance } = setUp();
+  const position = (at: number) => ({
+    moved: [{ id: 7, position: at, ahead: [], published: at }],
+    ended: [],
+  });
+  await advance(100);
+  report(1);
+  await advance(1);
+  t.equal(written.length, 1);
+  await advance(250);
+  report(0, START + 100, NONE, position(1));
+  await advance(1);
+  t.equal(moves.length, 1, 'the spans alone');
+  await advance(10);
+  report(0, START + 100, NONE, position(2));
+  report(1);
+  await advance(1);
+  t.equal(written.length, 2, 'at once');
+  t.equal(moves.length, 2);
+  await advance(10);
+  report(0, START + 100, NONE, position(3));
+  await advance(200);
+  t.equal(moves.length, 2, 'not more often');
+  await advance(50);
+  t.equal(moves.length, 3);
+});
