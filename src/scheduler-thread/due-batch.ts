@@ -7,6 +7,11 @@ import { mayTake } from './routes.ts';
  * What waited may fill so much of a batch while something else is due: a route that recovers must not starve others.
  */
 const WAITING_SHARE = 0.5;
+/**
+ * A batch ends with the message that fills so many bytes, all bodies together: what is on its way is a copy beside the
+ * jobs' own, which the memory's account does not know of.
+ */
+const BATCH_BYTES = 1_048_576;
 /** Turns taken in one go, whether or not their messages can be sent. */
 export const TURNS_IN_ONE_GO = 5000;
 /** Catch-ups that wait are listed in checkpoints while they take no more than this share of the list. */
@@ -35,6 +40,37 @@ export type Pacing = {
   readonly loading: () => boolean;
 };
 
+/** The flights of a batch, sent from here on. */
+class Taken {
+  readonly flights: number[] = [];
+  readonly #occurrences: Occurrences;
+  readonly #limit: number;
+  #bytes = 0;
+
+  /** @param limit messages */
+  constructor(occurrences: Occurrences, limit: number) {
+    this.#occurrences = occurrences;
+    this.#limit = limit;
+  }
+
+  get size(): number {
+    return this.flights.length;
+  }
+
+  /** @param share of the batch */
+  hasRoom(share = 1): boolean {
+    return this.size < this.#limit * share && this.#bytes < BATCH_BYTES * share;
+  }
+
+  /** Times in ms. */
+  add(flight: number, now: number, monotonic: number): void {
+    const { arena, flights } = this.#occurrences;
+    this.#bytes += arena.bodyLength(flights.slot.get(flight));
+    this.#occurrences.markSent(flight, now, monotonic);
+    this.flights.push(flight);
+  }
+}
+
 /** Puts batches together: what waited for its route, and what is due in the queue. */
 export class DueBatch {
   readonly #options: DueBatchOptions;
@@ -49,16 +85,16 @@ export class DueBatch {
   take(now: number, monotonic: number): number[] {
     const { occurrences, limit } = this.#options;
     const { queue, flights, waitingRoutes } = occurrences;
-    const taken: number[] = [];
+    const taken = new Taken(occurrences, limit);
     this.#options.pacing?.lapses.noteClock(now);
     const mayLook =
       waitingRoutes.size <= MANY_ROUTES || monotonic >= this.#lookedAt + lookPause(waitingRoutes.size);
     if (mayLook) {
       this.#lookedAt = monotonic;
-      this.#takeWaiting(taken, limit * WAITING_SHARE, now, monotonic);
+      this.#takeWaiting(taken, WAITING_SHARE, now, monotonic);
     }
-    const isFull = taken.length === 0 && this.isFull(monotonic);
-    for (let turns = 0; !isFull && taken.length < limit && queue.firstTime <= now; turns++) {
+    const isFull = taken.size === 0 && this.isFull(monotonic);
+    for (let turns = 0; !isFull && taken.hasRoom() && queue.firstTime <= now; turns++) {
       if (turns === TURNS_IN_ONE_GO) break;
       if (this.putOff(queue.firstSlot, now)) continue;
       if (!this.#maySend(occurrences.arena.route.get(queue.firstSlot), monotonic) && this.isFull(monotonic))
@@ -66,16 +102,15 @@ export class DueBatch {
       const flight = occurrences.takeTurn(queue.firstSlot, now, 'on time');
       if (flight === -1) continue;
       if (this.#maySend(flights.route.get(flight), monotonic)) {
-        occurrences.markSent(flight, now, monotonic);
-        taken.push(flight);
+        taken.add(flight, now, monotonic);
       } else {
         occurrences.holdBack(flight, now);
       }
     }
-    if (mayLook) this.#takeWaiting(taken, limit, now, monotonic);
+    if (mayLook) this.#takeWaiting(taken, 1, now, monotonic);
     // Behind all that is due now.
     if (queue.firstTime > now) this.#takePaced(taken, now, monotonic);
-    return taken;
+    return taken.flights;
   }
 
   /**
@@ -132,13 +167,13 @@ export class DueBatch {
   }
 
   /** Those that wait for the rate: the ones that are listed first, then the others by their times. */
-  #takePaced(taken: number[], now: number, monotonic: number): void {
-    const { occurrences, limit, pacing = null } = this.#options;
+  #takePaced(taken: Taken, now: number, monotonic: number): void {
+    const { occurrences, pacing = null } = this.#options;
     if (pacing === null) return;
     const { rate } = pacing;
     const { flights, missed } = occurrences;
     this.listMissed(now);
-    for (let turns = 0; turns < TURNS_IN_ONE_GO && taken.length < limit && rate.has(monotonic); turns++) {
+    for (let turns = 0; turns < TURNS_IN_ONE_GO && taken.hasRoom() && rate.has(monotonic); turns++) {
       let flight = occurrences.firstPaced();
       if (flight !== -1) {
         if (occurrences.dropIfOld(flight, now)) continue;
@@ -164,8 +199,7 @@ export class DueBatch {
           continue;
         }
       }
-      occurrences.markSent(flight, now, monotonic);
-      taken.push(flight);
+      taken.add(flight, now, monotonic);
     }
   }
 
@@ -181,15 +215,15 @@ export class DueBatch {
     return delay;
   }
 
-  #takeWaiting(taken: number[], limit: number, now: number, monotonic: number): void {
+  #takeWaiting(taken: Taken, share: number, now: number, monotonic: number): void {
     const { occurrences } = this.#options;
     const { arena, queue, flights, waitingRoutes } = occurrences;
     const isPaced = (this.#options.pacing ?? null) !== null;
     let left = TURNS_IN_ONE_GO;
     for (const route of [...waitingRoutes]) {
-      if (taken.length >= limit) return;
-      const before = taken.length;
-      while (taken.length < limit && waitingRoutes.has(route) && this.#maySend(route, monotonic)) {
+      if (!taken.hasRoom(share)) return;
+      const before = taken.size;
+      while (taken.hasRoom(share) && waitingRoutes.has(route) && this.#maySend(route, monotonic)) {
         const flight = occurrences.firstWaiting(route);
         if (flight === -1) break;
         const slot = flights.slot.get(flight);
@@ -212,11 +246,10 @@ export class DueBatch {
           if (--left === 0) return;
           continue;
         }
-        occurrences.markSent(flight, now, monotonic);
-        taken.push(flight);
+        taken.add(flight, now, monotonic);
       }
       // The next batch begins with another route.
-      if (taken.length > before) occurrences.moveToEnd(route);
+      if (taken.size > before) occurrences.moveToEnd(route);
     }
   }
 

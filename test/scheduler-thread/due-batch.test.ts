@@ -39,6 +39,27 @@ t.test('a route that recovers shares the batches with what is due', async (t) =>
   t.equal(keys(due.take(NOW + 1, 60_002)).length, 500, 'and what waits fills the rest');
 });
 
+t.test('a batch ends with the message that makes its bodies a mebibyte', async (t) => {
+  const { occurrences, due } = setUp(0, () => 'key');
+  const { arena, queue } = occurrences;
+  const add = (id: number, bytes: number) => {
+    const slot = arena.add({ ...intervalRow(id, 60_000, NOW), payload: new Uint8Array(bytes) });
+    queue.set(slot, NOW);
+    return slot;
+  };
+  const size = () => {
+    const taken = due.take(NOW, 0);
+    for (const flight of taken) occurrences.settle(flight, Outcome.confirmed, NOW, 0);
+    return taken.length;
+  };
+  for (let id = 1; id <= 40; id++) add(id, 65_536);
+  t.same([size(), size(), size(), size()], [16, 16, 8, 0]);
+  for (let id = 41; id <= 42; id++) add(id, 2 * 1_048_576);
+  t.same([size(), size(), size()], [1, 1, 0], 'a larger one goes by itself');
+  for (let id = 43; id <= 62; id++) occurrences.hold(occurrences.takeTurn(add(id, 65_536), NOW));
+  t.same([size(), size(), size()], [16, 4, 0], 'what waited, too');
+});
+
 t.test('many waiting routes are not looked through at each turn', async (t) => {
   const { occurrences, due } = setUp(500, (id) => `bad-${id}`);
   for (const flight of due.take(NOW, 0)) occurrences.settle(flight, Outcome.nacked, NOW, 0);
