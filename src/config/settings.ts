@@ -166,11 +166,12 @@ export const settings = {
     description: 'What an owner that saw no standby does past its lease while MySQL is away: publish or stop',
   },
   DALGA_CHECKPOINT_INTERVAL: {
-    // What a crash repeats is at most one interval of traffic, and 250 ms is the promise.
+    // What a crash repeats is as a rule at most one interval of traffic, and 250 ms is the promise.
     type: 'quantity',
     quantity: { unit: 'time', minimum: '10ms', maximum: '250ms' },
     default: '250ms',
-    description: 'How often progress is written to MySQL; a crash repeats at most this much traffic',
+    description:
+      'How often progress is written to MySQL; a crash repeats as a rule at most this much traffic',
   },
   DALGA_STOP_TIMEOUT: {
     type: 'quantity',

@@ -18,7 +18,7 @@ const LAST_REPORT_GRACE = 500;
 
 /**
  * A checkpoint is made of a report that has an age, and takes a while to be written: with this share of the interval
- * between two of them, what is durable is never older than the interval.
+ * between two of them, what is durable is as a rule no older than the interval.
  */
 const CHECKPOINT_SHARE = 0.6;
 

@@ -11,8 +11,9 @@ import { type ChannelEnd, PublishChannel, type Written } from './publish-channel
 const FIRST_PROBE = 100;
 const LAST_PROBE = 10_000;
 /**
- * Pieces that a channel takes before it asks to wait, a message's or those of some eighty: a turn's, so that the socket's buffer
- * is what limits it, and some megabytes at most while the broker reads nothing.
+ * Pieces that a channel takes before it asks to wait (about twice as many, as amqplib counts), a message's or those of some
+ * eighty: a turn's, so that the socket's buffer is what limits it. Of Dalga's pieces it is 8 MiB at most while the broker reads
+ * nothing, of large bodies, which come a frame of up to 128 KiB in each, 64 MiB.
  */
 const CHANNEL_BUFFER = 256;
 

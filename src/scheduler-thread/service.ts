@@ -21,7 +21,7 @@ const LOAD_TOLERANCE = 1.05;
 
 /**
  * A frontier of many unsettled is made so often, as a share of the checkpoints' interval: with the time until the next
- * report, and to write it, what is durable is never older than the interval.
+ * report, and to write it, what is durable is as a rule no older than the interval.
  */
 const FRONTIER_SHARE = 0.7;
 
@@ -84,7 +84,7 @@ export class SchedulerService {
     this.#brokerLog = new BrokerLog(log);
     this.#cutLog = new CutLog(log, clock);
     this.#catchUpLog = new CatchUpLog(log, clock, init.config.catchupRate);
-    // A checkpoint is never older than the interval, the age of the report that it is made of included.
+    // A checkpoint's age has that of the report which it is made of in it.
     this.#reportInterval = init.config.checkpointInterval / 5;
     this.#scheduler = new Scheduler({
       clock,

@@ -36,7 +36,7 @@ export type GateReport = Pick<Progress, 'acknowledged' | 'frontier' | 'exception
  *
  * Only the report that the checkpoint is made of can lift a cap: one that the scheduler made before it took a
  * change in says nothing of that change, whatever acknowledgement has come meanwhile. Stamps, on their side, never
- * fall below a watermark that was given out, so an open batch cannot pull the watermark back.
+ * fall below a watermark that was given out, nor a frontier that was reported, so an open batch cannot pull the watermark back.
  *
  * Pure: no I/O, no clock of its own.
  */
