@@ -1,13 +1,14 @@
 import type { JobRow, MessageOptions, Schedule } from './job.ts';
 import type { NamedJob } from './named-job.ts';
 import {
-  countRunsLeft,
+  checkRunsLeft,
   finish,
   haveSameTimes,
   isSame,
   planPost,
   planPut,
   plansAnew,
+  runsLeftAt,
   type ScheduleRequest,
 } from './plan.ts';
 
@@ -102,15 +103,18 @@ function untraced(message: MessageOptions | undefined): MessageOptions | undefin
 
 /**
  * The schedule of a job that is paused, or goes on, at its phase. What it would have run while it was paused does not
- * count among its max_runs. A one-off whose time came meanwhile runs when it goes on.
+ * count among its max_runs; one that was paused while its last run waited for RabbitMQ has none left, and does not go
+ * on without a new max_runs. A one-off whose time came meanwhile runs when it goes on.
  */
 function toggle(stored: JobRow, enabled: boolean, schedule: Schedule, stamp: number): Schedule {
   const { id, since } = stored;
   if (!enabled) {
     if (schedule.rules?.maxRuns === undefined) return schedule;
     const { endsAt: _end, ...rules } = schedule.rules;
-    return { ...schedule, rules: { ...rules, runsLeft: countRunsLeft(schedule, since, stamp, id) } };
+    return { ...schedule, rules: { ...rules, runsLeft: runsLeftAt(schedule, since, stamp, id) } };
   }
+  const { runsLeft } = schedule.rules ?? {};
+  if (runsLeft !== undefined) checkRunsLeft(runsLeft);
   const goesOn =
     schedule.kind === 'one_off' ? { ...schedule, firstRun: Math.max(schedule.firstRun, stamp) } : schedule;
   return finish(goesOn, stamp, { id });

@@ -73,7 +73,7 @@ export type Rules = {
   readonly notBefore?: number;
   /** How many occurrences it has, counted from when the client said so. */
   readonly maxRuns?: number;
-  /** How many of them are left from `since` on; absent while it is all of them. */
+  /** How many of them are left from `since` on, 0 only while the job is paused; absent while it is all of them. */
   readonly runsLeft?: number;
   /** What follows from those, worked out when it was planned: the time of the last occurrence, Unix ms. */
   readonly endsAt?: number;

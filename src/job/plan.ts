@@ -290,23 +290,28 @@ function withRunsLeft(
 }
 
 /** How many of its runs a job with max_runs has left at `stamp`. @throws DalgaError when it has none */
-export function countRunsLeft(stored: Schedule, since: number, stamp: number, id: number): number {
-  const left = runsLeftAt(stored, since, stamp, id);
-  if (left <= 0) throw invalidParameter('max_runs', 'is used up: give the job a new one');
-  return left;
+function countRunsLeft(stored: Schedule, since: number, stamp: number, id: number): number {
+  return checkRunsLeft(runsLeftAt(stored, since, stamp, id));
 }
 
-/** The same, 0 when it has none. */
+/** The same, 0 when it has none: its last one is not settled yet, or was not when the job was paused. */
 export function runsLeftAt(stored: Schedule, since: number, stamp: number, id: number): number {
   const runs = stored.rules?.runsLeft ?? stored.rules?.maxRuns ?? 0;
   return runs - timetableOf(stored, id).count(since, stamp, runs);
+}
+
+/** @throws DalgaError when there are none */
+export function checkRunsLeft(left: number): number {
+  if (left <= 0) throw invalidParameter('max_runs', 'is used up: give the job a new one');
+  return left;
 }
 
 /** Which missed ones run does not say when the job runs. */
 function withMisfire(stored: Schedule, request: Pick<ScheduleRequest, 'misfire' | 'misfireAge'>): Schedule {
   const { runsLeft, endsAt, notBefore } = stored.rules ?? {};
   const others = {
-    ...(runsLeft && { runsLeft }),
+    // 0 too: without it all of max_runs would be left.
+    ...(runsLeft !== undefined && { runsLeft }),
     ...(endsAt !== undefined && { endsAt }),
     ...(notBefore !== undefined && { notBefore }),
   };

@@ -110,6 +110,33 @@ t.test('max_runs counts missed runs, and none of a pause', async (t) => {
   t.throws(() => post(row, { jitter: 5 }, NOW + 5 * MINUTE + 1), { message: /^max_runs is used up/ });
 });
 
+t.test('a job whose last run waits can be paused, and goes on only with a new max_runs', async (t) => {
+  const used = { parameter: 'max_runs', message: /^max_runs is used up/ };
+  const rules: JobRequest[] = [
+    { ...minute, maxRuns: 1 },
+    { cron: '* * * * *', maxRuns: 1 },
+  ];
+  for (const request of rules) {
+    const row = create(request);
+    const over = row.schedule.rules!.endsAt! + 1;
+    const noted = post(row, { note: 'RabbitMQ is away' }, over);
+    t.match(noted, { since: NOW, note: 'RabbitMQ is away' });
+    t.equal(noted.schedule, row.schedule, 'a remark leaves what waits');
+    const paused = post(row, { enabled: false }, over);
+    t.match(paused, { enabled: false, since: over, schedule: { rules: { maxRuns: 1, runsLeft: 0 } } });
+    t.equal(paused.schedule.rules?.endsAt, undefined);
+    const changed = post(paused, { note: 'why', misfire: 'skip' }, over + 1);
+    t.equal(changed.schedule.rules?.runsLeft, 0, 'another change gives it none');
+    t.equal(put(paused, request, over + 1), paused, 'nor does a PUT of the same definition');
+    t.throws(() => post(changed, { enabled: true }, over + 2), used);
+    t.throws(() => post(changed, { enabled: true, jitter: 5 }, over + 2), used);
+    t.throws(() => put(paused, { ...request, enabled: true }, over + 2), used);
+    t.equal(put(row, { ...request, enabled: false }, over).schedule.rules?.runsLeft, 0);
+    const more = post(changed, { enabled: true, maxRuns: 2 }, over + 2);
+    t.equal(nextRun(more, over + 2), more.schedule.rules!.endsAt! - MINUTE, 'two more');
+  }
+});
+
 t.test('the pace: not_before and shift', async (t) => {
   const row = create(minute);
   const slow = post(row, { notBefore: NOW + 10 * MINUTE + 1 });
