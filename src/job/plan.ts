@@ -88,28 +88,35 @@ export function checkCombination(request: ScheduleRequest): void {
     if (request.immediate !== true || request[name] === undefined) continue;
     throw invalidParameter(name === 'shift' ? name : 'not_before', 'and immediate=true exclude each other');
   }
-  const both = request.interval !== undefined && request.firstRun !== undefined;
-  if (request.oneOff === true && both && request.anchored === undefined) {
-    throw invalidParameter(
-      'first_run',
-      'and interval exclude each other for a one_off job: both say when it runs',
-    );
-  }
+  if (request.oneOff === true) checkOneOff(request);
   if (request.cron !== undefined) {
     if (request.interval !== undefined) throw invalidParameter('cron', 'and interval exclude each other');
     if (request.oneOff === true) throw invalidParameter('cron', 'and one_off=true exclude each other');
     if (request.immediate === true) throw invalidParameter('cron', 'and immediate=true exclude each other');
   }
   if (request.phase !== undefined) {
-    if (request.interval === undefined || request.interval.ms === null || request.oneOff === true) {
-      throw invalidParameter('phase', 'is for jobs with an interval of a fixed length');
-    }
+    if (request.interval === undefined || request.interval.ms === null) throw withoutPhase();
     if (request.firstRun !== undefined && request.anchored === undefined) {
       throw invalidParameter('phase', 'and first_run exclude each other: both say at which phase it runs');
     }
     if (request.immediate === true) throw invalidParameter('phase', 'and immediate=true exclude each other');
   }
   checkParts(request);
+}
+
+/** What has no meaning for a one-off. That a stored job is one, a change of it need not say. */
+function checkOneOff({ interval, firstRun, anchored, phase }: ScheduleRequest): void {
+  if (interval !== undefined && firstRun !== undefined && anchored === undefined) {
+    throw invalidParameter(
+      'first_run',
+      'and interval exclude each other for a one_off job: both say when it runs',
+    );
+  }
+  if (phase !== undefined) throw withoutPhase();
+}
+
+function withoutPhase(): DalgaError {
+  return invalidParameter('phase', 'is for jobs with an interval of a fixed length');
 }
 
 /**
@@ -136,7 +143,8 @@ export function planPut(
  * or immediate, even with the same value; at its phase when it names another rule; else the stored one itself.
  *
  * @param since when the stored one was planned, Unix ms
- * @throws DalgaError when a one-off is to become a recurring job and no interval is known
+ * @throws DalgaError when a one-off is to become a recurring job and no interval is known, or is to stay one and what
+ *   is named means nothing for it
  */
 export function planPost(
   stored: Schedule,
@@ -156,6 +164,7 @@ export function planPost(
   }
   const { cron, interval } = mergeTiming(stored, request);
   const oneOff = cron === undefined && (request.oneOff ?? stored.kind === 'one_off');
+  if (oneOff) checkOneOff(request);
   const planned = plan({ ...request, cron, interval, oneOff }, rules, stamp, identity);
   return finish(moved(planned, request, stamp), stamp, identity);
 }

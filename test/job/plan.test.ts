@@ -101,6 +101,37 @@ t.test('POST', async (t) => {
   });
 });
 
+t.test('a stored one-off refuses in a POST what a PUT of one does, unless it is to be none', async (t) => {
+  const once = planPut(undefined, { oneOff: true, firstRun: NOW + 5 }, NOW);
+  const refusal = (plan: () => unknown): string => {
+    try {
+      plan();
+      return 'none';
+    } catch (error) {
+      return (error as Error).message;
+    }
+  };
+  const cases: [request: ScheduleRequest, parameter: string][] = [
+    [{ interval: minute, firstRun: NOW + 9 }, 'first_run'],
+    [{ interval: minute, phase: 'spread' }, 'phase'],
+  ];
+  for (const [request, parameter] of cases) {
+    const message = refusal(() => planPost(once, request, NOW));
+    t.match(message, new RegExp(`^${parameter} `));
+    t.equal(
+      message,
+      refusal(() => checkPut({ ...request, oneOff: true })),
+      'in the same words',
+    );
+    t.match(planPost(once, { ...request, oneOff: false }, NOW), { kind: 'interval' });
+  }
+  t.match(planPost(once, { interval: minute }, NOW), { kind: 'one_off', firstRun: NOW + 60_000 });
+  t.match(planPost(once, { firstRun: NOW + 9 }, NOW), { kind: 'one_off', firstRun: NOW + 9 });
+  t.match(planPost(once, { cron: '@daily', firstRun: NOW + 9 }, NOW), { kind: 'cron', firstRun: NOW + 9 });
+  const exported: ScheduleRequest = { oneOff: true, interval: minute, firstRun: NOW + 9, anchored: false };
+  t.match(planPut(once, exported, NOW), { kind: 'one_off', firstRun: NOW + 9 }, 'an import of an export');
+});
+
 t.test('combinations that have no meaning', async (t) => {
   const cases: [ScheduleRequest, string][] = [
     [{}, 'interval'],
