@@ -201,7 +201,8 @@ function fieldsOf(text: string, parameter: string): string[] {
   if (fields.length !== 5 && fields.length !== 6) {
     const rule =
       'must have five fields (minute, hour, day of month, month, day of week), or six with the second before them';
-    throw invalidParameter(parameter, `${rule}, and has ${fields.length}`);
+    // What splits nothing finds one field, which is none.
+    throw invalidParameter(parameter, `${rule}, and has ${trimmed === '' ? 0 : fields.length}`);
   }
   return fields;
 }
