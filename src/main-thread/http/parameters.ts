@@ -85,6 +85,7 @@ const TAKERS = {
   PUT: ['not_before', 'shift'],
   POST: [],
   PATCH: [],
+  'in its body PATCH /jobs': [],
   'a preview': ['not_before', 'shift'],
   'beside routing_key and count a schedule': ['not_before', 'shift'],
   'beside routing_key, job and anchored a line': ['shift'],
@@ -123,12 +124,13 @@ export function readMore(
 ): { readonly request: JobRequest; readonly more: ReadonlyMap<string, unknown> } {
   const values: Values = new Map();
   const more = new Map<string, unknown>();
+  const others = Object.keys(types);
   const read = (kind: 'text' | 'json') => (name: string, value: unknown) => {
     if (Object.hasOwn(types, name)) {
       if (more.has(name)) throw duplicateParameter(name);
       more.set(name, types[name]![kind](name, value as string));
-    } else if (kind === 'text') takeText(values, known(taker, name), value);
-    else takeJson(values, known(taker, name), value);
+    } else if (kind === 'text') takeText(values, known(taker, name, others), value);
+    else takeJson(values, known(taker, name, others), value);
   };
   forEachPair(query, read('text'));
   if (body !== undefined) forEachBodyParameter(body, read(body.kind === 'json' ? 'json' : 'text'));
@@ -149,6 +151,14 @@ export function refuseParameters(method: string, query: string, body: Body | und
   };
   forEachPair(query, refuse);
   if (body !== undefined) forEachBodyParameter(body, refuse);
+}
+
+/** The same of what stands in a body, for a call whose parameters stand in the query string. @throws DalgaError */
+export function refuseInBody(taker: string, body: Body | undefined): void {
+  if (body === undefined) return;
+  forEachBodyParameter(body, (name) => {
+    throw unknownParameter(name, `${taker} takes its parameters in the query string, not in a body`);
+  });
 }
 
 function takeText(values: Values, name: Name, value: unknown): void {
@@ -224,15 +234,16 @@ function replyTo(): types.ParameterType<string> {
   };
 }
 
-function known(taker: Taker, spelling: string): Name {
+/** @param others what the call takes beside them */
+function known(taker: Taker, spelling: string, others: readonly string[] = []): Name {
   const name = SPELLINGS.get(spelling);
   if (name !== undefined) return name;
   // Short before it is compared: what a client sent may be as long as its whole body.
-  const meant = nearest(shorten(spelling).toLowerCase(), [...SPELLINGS.keys()]);
+  const meant = nearest(shorten(spelling).toLowerCase(), [...SPELLINGS.keys(), ...others]);
   if (meant !== undefined) throw unknownParameter(spelling, `did you mean ${meant}?`);
   const refused: readonly Name[] = TAKERS[taker];
   const taken = PARAMETER_NAMES.filter((one) => !refused.includes(one));
-  throw unknownParameter(spelling, `${taker} takes ${taken.join(', ')}`);
+  throw unknownParameter(spelling, `${taker} takes ${[...taken, ...others].join(', ')}`);
 }
 
 function unknownParameter(spelling: string, rule: string): DalgaError {

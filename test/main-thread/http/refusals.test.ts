@@ -368,6 +368,47 @@ t.test('conditions of calls that judge none, and parameters of calls that take n
   });
 });
 
+t.test('a refusal of an unknown parameter tells what is taken, and where', async (t) => {
+  const { ask } = await serve(t);
+  const form = { 'content-type': 'application/x-www-form-urlencoded' };
+  const filters = 'routing_key, routing_key_prefix, job_prefix, tag, kind, enabled, dry_run';
+  const cases: [Ask, detail: RegExp | string][] = [
+    [
+      { method: 'POST', path: '/schedules/preview?interval=60&job=x' },
+      /^job is not known: a preview takes interval, .*, type, count, from$/,
+    ],
+    [
+      { method: 'POST', path: '/schedules/preview?interval=60&cont=5' },
+      'cont is not known: did you mean count?',
+    ],
+    [
+      {
+        method: 'DELETE',
+        path: '/jobs?routing_key=n&dry_run=true',
+        headers: { ...form, 'content-length': '13' },
+        body: 'dry_run=false',
+      },
+      'dry_run is not known: DELETE /jobs takes its parameters in the query string, not in a body',
+    ],
+    [
+      { method: 'PATCH', path: '/jobs?routing_key=n&interval=5' },
+      `interval is not known: PATCH /jobs takes ${filters} in the query string, and what is to change in the body`,
+    ],
+    [{ method: 'PATCH', path: '/jobs?routing_key=n&tags=a' }, 'tags is not known: did you mean tag?'],
+    [
+      { method: 'PATCH', path: '/jobs?routing_key=n', headers: form, body: 'interval=5&dry_run=true' },
+      /^dry_run is not known: in its body PATCH \/jobs takes interval, /,
+    ],
+    [
+      { method: 'DELETE', path: '/jobs?routing_key=n&interval=5' },
+      `interval is not known: DELETE /jobs takes ${filters}`,
+    ],
+  ];
+  for (const [call, detail] of cases) {
+    t.match(await ask(call), { status: 400, body: { code: 'unknown_parameter', detail } }, call.path);
+  }
+});
+
 t.test('numbers in headers that would come out as others', async (t) => {
   const { ask } = await serve(t);
   for (const value of ['1e400', '12345678901234567890', '-9007199254740992']) {

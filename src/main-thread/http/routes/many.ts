@@ -10,7 +10,7 @@ import { refuseConditions } from '../conditions.ts';
 import { filterOf, filterTypes } from '../filters.ts';
 import { decodeUtf8 } from '../job-view.ts';
 import { boolean } from '../parameter-types.ts';
-import { readParameters, refuseParameters } from '../parameters.ts';
+import { readParameters, refuseInBody } from '../parameters.ts';
 import { readQuery } from '../query.ts';
 import { splitTarget } from '../request-target.ts';
 import { deleteJobsSchema, patchJobsSchema } from '../schemas.ts';
@@ -23,8 +23,8 @@ const types = { ...filterTypes, dry_run: boolean } as const;
 export function addManyRoutes(app: FastifyInstance, jobs: JobService): void {
   app.patch(PATH, { schema: patchJobsSchema }, async (request, reply) => {
     const body = request.body as Body | undefined;
-    const query = readMany('PATCH', request);
-    const change = readParameters('PATCH', '', body);
+    const query = readMany('PATCH', request, ' in the query string, and what is to change in the body');
+    const change = readParameters('in its body PATCH /jobs', '', body);
     if (Object.keys(change).length === 0)
       throw invalidParameter('enabled', 'or another parameter is required in the body');
     checkCombination(change);
@@ -32,7 +32,7 @@ export function addManyRoutes(app: FastifyInstance, jobs: JobService): void {
   });
 
   app.delete(PATH, { schema: deleteJobsSchema }, async (request, reply) => {
-    refuseParameters('DELETE', '', request.body as Body | undefined);
+    refuseInBody(`DELETE ${PATH}`, request.body as Body | undefined);
     const query = readMany('DELETE', request);
     return sendJson(reply, 200, format('deleted', await applyTo(jobs, request, query, null)));
   });
@@ -41,9 +41,9 @@ export function addManyRoutes(app: FastifyInstance, jobs: JobService): void {
 type Many = { readonly filter: ReturnType<typeof filterOf>; readonly dryRun: boolean };
 
 /** Without a filter all jobs would be meant, by whoever forgot it. */
-function readMany(method: string, request: FastifyRequest): Many {
+function readMany(method: string, request: FastifyRequest, elsewhere = ''): Many {
   refuseConditions(`${method} ${PATH}`, request.headers);
-  const values = readQuery(`${method} ${PATH}`, splitTarget(request.raw.url!).query, types);
+  const values = readQuery(`${method} ${PATH}`, splitTarget(request.raw.url!).query, types, elsewhere);
   const filter = filterOf(values);
   if (isEverything(filter)) {
     throw invalidParameter(
