@@ -149,7 +149,7 @@ export const DEFINITIONS: readonly MetricDefinition[] = [
   {
     ...counter(
       'backfill_messages',
-      'Messages of runs by hand and backfills that RabbitMQ has confirmed; they are among no occurrences',
+      'Messages of runs by hand and backfills that RabbitMQ has confirmed, those that it has given back among them; they are among no occurrences',
       ({ scheduler: { spans } }) => byKind(spans.runs, spans.backfilled),
     ),
     labels: ['kind'],
