@@ -12,8 +12,9 @@ export type Pace = {
 
 /**
  * The schedule at another phase, or from its first time on that is not before `notBefore`. An interval's first run moves
- * by whole intervals, so that most jobs need no rule for it; where Dalga chose it, also back. From a calendar's first
- * run all others are counted, and what a client named is told again at each deploy: both stay, beside a rule.
+ * by whole intervals, so that most jobs need no rule for it: where Dalga chose it, also back; one that a client named only
+ * ahead, until a PUT names it again, which plans the job anew. From a calendar's first run all others are counted: it
+ * stays, beside a rule.
  *
  * @param stamp Unix ms
  * @throws DalgaError

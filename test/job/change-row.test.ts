@@ -221,6 +221,23 @@ t.test('what not_before keeps back stays so through other changes', async (t) =>
   }
 });
 
+t.test('a PUT that names first_run again undoes what moved it', async (t) => {
+  const anchored = { ...minute, firstRun: NOW + 5000 };
+  const row = create(anchored);
+  for (const moved of [post(row, { notBefore: NOW + 10 * MINUTE }), post(row, { shift: 7000 })]) {
+    t.not(nextRun(moved, NOW + 2000), NOW + 5000);
+    t.equal(nextRun(put(moved, anchored, NOW + 2000), NOW + 2000), NOW + 5000);
+  }
+  const kept = post(create(endOfMonth), { notBefore: Date.UTC(2027, 5, 1) });
+  t.equal(put(kept, endOfMonth), kept, 'but not of a calendar what keeps it back');
+});
+
+t.test('a run at once that a pause swallows is not made up for', async (t) => {
+  const paused = create({ ...minute, immediate: true, enabled: false });
+  const resumed = post(paused, { enabled: true }, NOW + MINUTE + 1);
+  t.equal(nextRun(resumed, NOW + MINUTE + 1), NOW + 2 * MINUTE, 'the phase is that of the request');
+});
+
 t.test('not_before together with what plans anew', async (t) => {
   const row = create(minute);
   const slower = post(row, { interval: { ms: 7000, text: null }, notBefore: NOW + DAY });
