@@ -1,3 +1,5 @@
+import type { Span } from '../job/span.ts';
+
 /** What the scheduler thread tells of runs, while somebody listens to `GET /events`. Plain data. */
 
 /** `misfired`: runs were missed; nothing ran for them, or one run stood for them. */
@@ -21,6 +23,8 @@ export type RunEvent = {
   readonly job: Uint8Array | null;
   readonly routingKey: string;
   readonly exchange: string;
+  /** Null for what the schedule asked for. */
+  readonly kind: Span['kind'] | null;
   /** Null where there is no message. */
   readonly messageId: string | null;
   /** Unix ms; of runs that were dropped the first. */

@@ -1,5 +1,6 @@
 import type { Clock } from '../clock.ts';
 import { countMissed } from '../job/misfire.ts';
+import type { Span } from '../job/span.ts';
 import { EventSample } from '../protocol/event-sample.ts';
 import type { EventInterest, LeftOut, RunEvent, RunEventType } from '../protocol/events.ts';
 import { messageId } from '../protocol/message-id.ts';
@@ -44,7 +45,7 @@ export class EventNotes {
     const sentAt = flights.sentAt.get(flight);
     const behind = flights.behind.get(flight);
     const run = {
-      ...{ at, scheduledAt, sentAt },
+      ...{ at, kind: null, scheduledAt, sentAt },
       messageId: messageId(tag, arena.id.get(slot), scheduledAt),
     };
     if (this.#wanted.has('misfired')) {
@@ -60,14 +61,14 @@ export class EventNotes {
   publishedBeside(
     slot: number,
     route: RouteState,
-    run: { readonly span: number; readonly scheduledAt: number; readonly sentAt: number },
+    run: { readonly span: Pick<Span, 'id' | 'kind'>; readonly scheduledAt: number; readonly sentAt: number },
     { outcome, at }: { readonly outcome: OutcomeCode; readonly at: number },
   ): void {
     const { arena, tag } = this.#options;
     const { span, scheduledAt, sentAt } = run;
     this.#note(outcome === Outcome.confirmed ? 'published' : 'returned', slot, route, {
-      ...{ at, scheduledAt, sentAt, count: 0, rerouted: outcome === Outcome.rerouted },
-      messageId: messageId(tag, arena.id.get(slot), scheduledAt, span),
+      ...{ at, kind: span.kind, scheduledAt, sentAt, count: 0, rerouted: outcome === Outcome.rerouted },
+      messageId: messageId(tag, arena.id.get(slot), scheduledAt, span.id),
     });
   }
 
@@ -76,7 +77,7 @@ export class EventNotes {
     const { arena } = this.#options;
     const route = arena.routes.get(arena.route.get(slot));
     this.#note('misfired', slot, route, {
-      ...{ at, scheduledAt, sentAt: 0, messageId: null, count, rerouted: false },
+      ...{ at, kind: null, scheduledAt, sentAt: 0, messageId: null, count, rerouted: false },
     });
   }
 

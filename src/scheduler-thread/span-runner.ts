@@ -116,7 +116,7 @@ export class SpanRunner {
       this.#counts[kind === 'run' ? 'runs' : 'backfilled']++;
       if (outcome !== Outcome.confirmed) this.#counts.returned++;
       const slot = occurrences.arena.find(jobId);
-      const run = { span: open.span.id, scheduledAt: time, sentAt };
+      const run = { span: open.span, scheduledAt: time, sentAt };
       if (slot !== -1) occurrences.events?.publishedBeside(slot, route, run, { outcome, at: now });
       open.publish(time);
       spans.moved(open);

@@ -82,7 +82,15 @@ function change(type: JobEvent['type'], name: string, key = 'check_feed'): JobEv
 function run(type: RunEvent['type'], changes: Partial<RunEvent> = {}): RunEvent {
   return {
     ...{ type, at: NOW + 9, id: 1, job: new TextEncoder().encode('1234'), routingKey: 'check_feed' },
-    ...{ exchange: '', messageId: 'k3x9.1.a', scheduledAt: NOW, sentAt: NOW + 3, count: 0, rerouted: false },
+    ...{
+      exchange: '',
+      kind: null,
+      messageId: 'k3x9.1.a',
+      scheduledAt: NOW,
+      sentAt: NOW + 3,
+      count: 0,
+      rerouted: false,
+    },
     ...changes,
   };
 }
@@ -119,6 +127,22 @@ t.test('each event is told in the format of server-sent events', async (t) => {
       { type: 'returned', ...known, scheduled_at, count: 0, exchange: 'x', rerouted: true, ...sent },
       { type: 'misfired', ...known, scheduled_at, count: 2, outcome: 'caught_up', ...sent },
       { type: 'misfired', ...known, scheduled_at, count: 4, outcome: 'skipped' },
+    ],
+  );
+});
+
+t.test('a run by hand or a backfill is told by its kind, and is not late', async (t) => {
+  const { hub, listen } = setUp();
+  const sink = new FakeSink();
+  listen(sink);
+  hub.ran([run('published', { kind: 'run' }), run('returned', { kind: 'backfill' }), run('published')], []);
+  await settleMicrotasks();
+  t.same(
+    sink.read().map(({ data }) => [data.kind, data.late_ms]),
+    [
+      ['run', undefined],
+      ['backfill', undefined],
+      [undefined, 3],
     ],
   );
 });

@@ -39,7 +39,7 @@ t.test('what is published and returned', async (t) => {
     leftOut: [],
     events: [
       {
-        ...{ type: 'published', at: NOW + 1000, id: 1, routingKey: 'a', exchange: '', count: 0 },
+        ...{ type: 'published', at: NOW + 1000, id: 1, routingKey: 'a', exchange: '', kind: null, count: 0 },
         ...{ scheduledAt: NOW + 1000, sentAt: NOW + 1000, messageId: `k3x9.1.${(NOW + 1000).toString(36)}` },
       },
       { type: 'published', id: 2, job: null },
@@ -126,7 +126,10 @@ t.test('messages of runs by hand and backfills are told too, by their own ids', 
   await time.advance(0);
   t.match(scheduler.takeEvents(), {
     events: [
-      { type: 'published', id: 7, scheduledAt: NOW, sentAt: NOW, messageId: `k3x9.7.${NOW.toString(36)}.9` },
+      {
+        ...{ type: 'published', kind: 'run', id: 7, scheduledAt: NOW, sentAt: NOW },
+        messageId: `k3x9.7.${NOW.toString(36)}.9`,
+      },
     ],
   });
   behaviour.answer = Outcome.rerouted;
@@ -134,6 +137,8 @@ t.test('messages of runs by hand and backfills are told too, by their own ids', 
   scheduler.apply(2, [{ op: 'open', span: planBackfill(job, past, NOW, 10) }]);
   await time.advance(100);
   t.match(scheduler.takeEvents(), {
-    events: [{ type: 'returned', id: 7, scheduledAt: NOW - 5 * MINUTE, rerouted: true, count: 0 }],
+    events: [
+      { type: 'returned', kind: 'backfill', id: 7, scheduledAt: NOW - 5 * MINUTE, rerouted: true, count: 0 },
+    ],
   });
 });

@@ -33,7 +33,11 @@ const data = {
     },
     scheduled_at: { ...exactTime, description: 'The scheduled time; of runs that were dropped the first' },
     sent_at: { ...exactTime, description: 'When it was handed to a publisher' },
-    late_ms: { type: 'number', description: 'From the scheduled time to the handing over, ms' },
+    late_ms: {
+      type: 'number',
+      description:
+        'From the scheduled time to the handing over, ms; not of runs by hand and backfills, which have `kind` in its place: run or backfill',
+    },
     count: {
       type: 'integer',
       description: 'How many earlier runs it stands for; of misfired: how many were missed',
