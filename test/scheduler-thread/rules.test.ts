@@ -266,3 +266,23 @@ t.test('a job whose schedule cannot be told any more does not run, and is not lo
   await time.advance(MINUTE);
   t.equal(sent.filter(({ id }) => id === 1).length, 2, 'a change mends it');
 });
+
+t.test('the last run waits for RabbitMQ through a remark, and ends with a pause', async (t) => {
+  const rules: Rules = { maxRuns: 1, endsAt: NOW + MINUTE };
+  const paused: Rules = { maxRuns: 1, runsLeft: 0 };
+  const cases: [change: JobRow, sent: number[]][] = [
+    [withRules(rules, { version: 2, note: 'RabbitMQ is away' }), [1]],
+    [withRules(paused, { version: 2, enabled: false, since: NOW + 2 * MINUTE }), []],
+  ];
+  for (const [change, runs] of cases) {
+    const { scheduler, time, sent, connect } = setUp();
+    scheduler.finishLoad();
+    connect(false);
+    scheduler.apply(1, [upsert(withRules(rules))]);
+    await time.advance(2 * MINUTE);
+    scheduler.apply(2, [upsert(change)]);
+    connect(true);
+    await time.advance(10 * MINUTE);
+    t.same(minutes(sent), runs, change.enabled ? 'it runs' : 'nothing runs');
+  }
+});
