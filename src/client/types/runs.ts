@@ -48,6 +48,8 @@ export type DalgaEvent = {
   readonly version?: number;
   readonly enabled?: boolean;
   readonly next_run?: string | null;
+  /** Of a message beside the schedule: a run by hand, or a backfill. */
+  readonly kind?: 'run' | 'backfill';
   readonly message_id?: string;
   readonly exchange?: string;
   /** Of returned: the exchange or queue for unroutable messages has taken it. */

@@ -25,6 +25,11 @@ const data = {
     version: { type: 'integer', description: 'Of the job as it is stored; it grows with every change' },
     enabled: { type: 'boolean' },
     next_run: { type: ['string', 'null'], format: 'date-time' },
+    kind: {
+      type: 'string',
+      enum: ['run', 'backfill'],
+      description: 'Of a message beside the schedule: a run by hand, or a backfill',
+    },
     message_id: { type: 'string' },
     exchange: { type: 'string' },
     rerouted: {
@@ -35,8 +40,7 @@ const data = {
     sent_at: { ...exactTime, description: 'When it was handed to a publisher' },
     late_ms: {
       type: 'number',
-      description:
-        'From the scheduled time to the handing over, ms; not of runs by hand and backfills, which have `kind` in its place: run or backfill',
+      description: 'From the scheduled time to the handing over, ms; not of runs by hand and backfills',
     },
     count: {
       type: 'integer',
