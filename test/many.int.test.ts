@@ -62,6 +62,8 @@ t.test('many jobs are paused, changed, shifted and deleted in one call', async (
     ['PATCH', 'routing_key=odd', { cron: '61 * * * *' }, 'cron'],
     ['PATCH', 'routing_key=odd', { location: 'Atlantis' }, 'location'],
     ['PATCH', 'routing_key=odd', { exclude: ['sometimes'] }, 'exclude'],
+    ['PATCH', 'routing_key=odd', { exchange: 'no-such-exchange' }, 'exchange'],
+    ['PATCH', 'routing_key=odd&dry_run=true', { exchange: 'no-such-exchange' }, 'exchange'],
     ['DELETE', 'routing_kye=odd', undefined, 'routing_kye'],
   ] as const) {
     t.match(await ask(method, query, body), { status: 400, body: { parameter } }, `${method} ${query}`);

@@ -56,7 +56,7 @@ export function createJobs({
       let next = 0;
       return puts.map((_, index) => refused.get(index) ?? stored[next++]!);
     },
-    changeMany: async (query) => changeMany(query, { lister, owner }),
+    changeMany: async (query) => changeMany(query, { lister, owner, exchanges }),
     async *all(filter) {
       // All are quicker by their ids, as they lie in the table.
       for await (const rows of isEverything(filter) ? reader.pages() : lister.pages(filter)) {

@@ -2,6 +2,7 @@ import { DalgaError } from '../errors.ts';
 import type { JobRequest } from '../job/change-row.ts';
 import type { JobRow } from '../job/job.ts';
 import { type JobFilter, matches } from '../job/job-filter.ts';
+import type { Exchanges } from './exchanges.ts';
 import type { Owner } from './owner.ts';
 import type { JobLister } from './store/job-lister.ts';
 
@@ -38,6 +39,7 @@ export type ManyJobsOptions = {
   readonly lister: JobLister;
   /** @throws DalgaError why this instance takes no writes */
   readonly owner: () => Owner;
+  readonly exchanges: Exchanges;
 };
 
 /**
@@ -46,9 +48,14 @@ export type ManyJobsOptions = {
  *
  * @throws DalgaError of what is no job's own fault; what was written by then stays
  */
-export async function changeMany(query: ManyQuery, { lister, owner }: ManyJobsOptions): Promise<ManyResult> {
+export async function changeMany(
+  query: ManyQuery,
+  { lister, owner, exchanges }: ManyJobsOptions,
+): Promise<ManyResult> {
   const { filter, change, dryRun, isGone } = query;
   const { coalescer } = owner();
+  // All jobs would be refused for it: not one is read.
+  if (change !== null) await exchanges.check(change);
   const errors: { routingKey: Uint8Array; job: Uint8Array; error: DalgaError }[] = [];
   const counts = { matched: 0, changed: 0, refused: 0 };
   let number = 0;
