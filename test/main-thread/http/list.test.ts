@@ -52,6 +52,8 @@ t.test('a HEAD has the head of either answer, and the refusals', async (t) => {
       text: '',
       headers: { 'content-type': accept, 'cache-control': 'no-store' },
     });
+    const whole = await served.ask({ path: '/jobs', headers: { accept } });
+    t.equal(head.headers['content-length'], whole.headers['content-length'], 'that of the GET, or none');
     t.equal((await served.ask({ method: 'HEAD', path: '/jobs?kind=odd', headers: { accept } })).status, 400);
   }
 });

@@ -52,7 +52,9 @@ export function addListRoutes(app: FastifyInstance, jobs: JobService, clock: Clo
     if (type === NDJSON) {
       const filter = filterOf(readQuery(`GET ${PATH} as ${NDJSON}`, query, filterTypes));
       if (request.method === 'GET') return exportJobs(jobs, filter, reply, clock);
-      return reply.headers({ 'content-type': NDJSON, 'cache-control': 'no-store' }).send();
+      // How long an export is nobody knows before it ends: Fastify would say that it is empty.
+      beginNdjson(reply).end();
+      return;
     }
     const values = readQuery(`GET ${PATH}`, query, listTypes);
     const { limit = DEFAULT_LIMIT, cursor: after = null, sort = 'key' } = values;
