@@ -7,6 +7,7 @@ import { createLog, type Log } from './log.ts';
 import { createBackfills } from './main-thread/backfills.ts';
 import { EventHub } from './main-thread/events.ts';
 import { Exchanges } from './main-thread/exchanges.ts';
+import { answersTaken } from './main-thread/http/answers-taken.ts';
 import { createApp } from './main-thread/http/app.ts';
 import { createInsight, type Versions } from './main-thread/insight.ts';
 import { createJobs } from './main-thread/jobs.ts';
@@ -142,7 +143,8 @@ export function createDalga(config: Config, deps: DalgaDeps = {}): Dalga {
       const closed = app?.close();
       const clean = (await tenure?.close(deadline)) ?? true;
       await scheduler.discard();
-      // What is still open now is idle, or has a request that will not end.
+      if (app !== null) await answersTaken(app.server, { clock, timers, deadline });
+      // What is still open now has a request that will not end, or a client that does not read.
       app?.server.closeAllConnections();
       await closed;
       await Promise.all([reader?.close(), lister?.close()]);

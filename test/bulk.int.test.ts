@@ -1,7 +1,10 @@
 import { execFile } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { parseExposition } from './helpers/exposition.ts';
@@ -75,6 +78,38 @@ t.test('import and export copy a system', { timeout: 120_000 }, async (t) => {
 
   const { samples } = parseExposition(await (await fetch(`${second.url}/metrics`)).text());
   t.equal(samples.get('dalga_jobs'), JOBS + singles.length, 'the scheduler has them all');
+});
+
+t.test('a load that a stop ends is told what is stored', async (t) => {
+  const service = await startService(t);
+  const { process } = service.instance;
+  const request = httpRequest(`${service.url}/jobs`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/x-ndjson' },
+  });
+  // The body has no end: the answer has one all the same.
+  let job = 0;
+  const lines = function* () {
+    for (;;) {
+      const line = () => `{"routing_key":"nobody","job":"${job++}","interval":86400}\n`;
+      yield Array.from({ length: 100 }, line).join('');
+    }
+  };
+  const body = Readable.from(lines());
+  body.pipe(request);
+  const [response] = (await once(request, 'response')) as [IncomingMessage];
+  // Progress is told: it is in the middle.
+  const exited = process.stop();
+  let text = '';
+  for await (const chunk of response.setEncoding('utf8')) text += chunk;
+  body.destroy();
+  request.on('error', () => {}).destroy();
+  t.equal(await exited, 0, process.tail());
+  const last = JSON.parse(text.trim().split('\n').at(-1)!);
+  t.match(last, { complete: false, code: 'stopping', detail: 'this instance is stopping' });
+  t.ok(last.created > 0);
+  await service.start();
+  t.match(await (await fetch(`${service.url}/jobs?limit=1`)).json(), { total: last.created });
 });
 
 t.test('the commands say what is wrong', async (t) => {

@@ -42,7 +42,8 @@ type Put = { readonly number: number; readonly key: JobKey; readonly request: Jo
  * which writes all before it reads is never waited for; what was refused follows at the end, and last the totals.
  *
  * A fault that is no line's own (MySQL is away, another instance owns the table) ends it: the rest of the body is
- * read and thrown away, and the last line says `"complete":false` and why. Rejects only when the body breaks off.
+ * read and thrown away, and the last line says `"complete":false` and why. Of a stop it says so at once, since the end
+ * of the body may come after that of the process. Rejects only when the body breaks off.
  */
 export async function importJobs(options: BulkOptions): Promise<void> {
   await new BulkImport(options).run();
@@ -58,25 +59,23 @@ class BulkImport {
   #fault: DalgaError | null = null;
   /** Monotonic ms. */
   #toldAt: number;
+  /** Resolves when the fault is that this instance stops. */
+  readonly #stopped: Promise<void>;
+  #stop = () => {};
 
   constructor(options: BulkOptions) {
     this.#options = options;
+    this.#stopped = new Promise((resolve) => {
+      this.#stop = resolve;
+    });
     this.#toldAt = options.clock.monotonic();
   }
 
   async run(): Promise<void> {
-    const { body, lineLimit, answer } = this.#options;
+    const { answer } = this.#options;
     try {
-      for await (const lines of splitLines(body, lineLimit)) {
-        for (const line of lines) {
-          if (this.#fault !== null) break;
-          this.#take(line);
-          if (this.#batch.length >= BATCH_JOBS || this.#bytes >= BATCH_BYTES) await this.#write();
-          if (this.#counts.lines % LINES_AT_ONCE === 0) await nextTurn();
-        }
-        this.#tellProgress();
-      }
-      await this.#write();
+      // After a stop the body is still read: to leave it would close the connection under the answer.
+      await Promise.race([this.#read(), this.#stopped]);
     } finally {
       await Promise.all(this.#writing);
     }
@@ -88,6 +87,20 @@ class BulkImport {
     }
     const fault = this.#fault === null ? {} : { code: this.#fault.code, detail: this.#fault.message };
     answer(JSON.stringify({ complete: this.#fault === null, ...this.#counts, ...fault }));
+  }
+
+  async #read(): Promise<void> {
+    const { body, lineLimit } = this.#options;
+    for await (const lines of splitLines(body, lineLimit)) {
+      for (const line of lines) {
+        if (this.#fault !== null) break;
+        this.#take(line);
+        if (this.#batch.length >= BATCH_JOBS || this.#bytes >= BATCH_BYTES) await this.#write();
+        if (this.#counts.lines % LINES_AT_ONCE === 0) await nextTurn();
+      }
+      this.#tellProgress();
+    }
+    await this.#write();
   }
 
   #take({ number, bytes }: Line): void {
@@ -144,10 +157,13 @@ class BulkImport {
     this.#counts.refused++;
     // What the next line would meet too.
     if (error.status >= 500 && error.code !== 'insufficient_memory') this.#fault ??= error;
+    if (this.#fault?.code === 'stopping') this.#stop();
     if (this.#refusals.length < REFUSALS_TOLD) this.#refusals.push({ number, error });
   }
 
   #tellProgress(): void {
+    // The last line may have been written already.
+    if (this.#fault?.code === 'stopping') return;
     const now = this.#options.clock.monotonic();
     if (now - this.#toldAt < PROGRESS_INTERVAL) return;
     this.#toldAt = now;

@@ -153,6 +153,33 @@ t.test('no batch overtakes one that waits for what RabbitMQ says of an exchange'
   t.match(jobs.rows.get(JSON.stringify({ routingKey: 'a', job: 'same' }))?.schedule, { intervalMs: 120_000 });
 });
 
+t.test('a stop ends a load at once, and the rest of its body is thrown away', async (t) => {
+  const { port, jobs } = await serve(t);
+  jobs.faults.set('1500', new DalgaError('stopping', 'this instance is stopping'));
+  const socket = connect({ host: '127.0.0.1', port });
+  const line = (job: number) => `{"routing_key":"a","job":"${job}","interval":1}\n`;
+  const first = ['nonsense\n', ...Array.from({ length: 2500 }, (_, job) => line(job))].join('');
+  const rest = Array.from({ length: 100_000 }, (_, job) => line(job)).join('');
+  const length = first.length + rest.length;
+  socket.write(
+    `POST /jobs HTTP/1.1\r\nHost: a\r\nContent-Type: application/x-ndjson\r\nContent-Length: ${length}\r\n\r\n${first}`,
+  );
+  let text = '';
+  for await (const data of socket.iterator({ destroyOnReturn: false })) {
+    text += data;
+    if (text.endsWith('\r\n0\r\n\r\n')) break;
+  }
+  const answer = [...text.matchAll(/^\{.*\}$/gm)].map(([told]) => JSON.parse(told));
+  t.match(answer, [{ line: 1 }, { line: 1502, code: 'stopping' }, { complete: false, code: 'stopping' }]);
+  t.equal(answer.at(-1).stored, jobs.rows.size, 'what it counts as stored is stored');
+  const stored = jobs.rows.size;
+  socket.write(`${rest}GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`);
+  text = '';
+  for await (const data of socket) text += data;
+  t.match(text, /^HTTP\/1\.1 200 /, 'the connection is as good as before');
+  t.equal(jobs.rows.size, stored);
+});
+
 t.test('what nobody foresaw ends a load as a fault does, and is logged', async (t) => {
   const served = await serve(t);
   const bug = new Error('a bug');
