@@ -133,6 +133,9 @@ function explain(
     if (!LATER.has(error.status)) return { message: error.message, code: EXIT.refused };
     return { message: `Dalga cannot do it now: ${error.message}`, code: EXIT.unreachable };
   }
+  // It was there: DALGA_URL is not what is wrong.
+  if (error instanceof DalgaUnreachable && error.begun)
+    return { message: error.message, code: EXIT.unreachable };
   const where = env.DALGA_URL ? 'DALGA_URL says that Dalga is there' : 'set DALGA_URL to where Dalga listens';
   if (error instanceof DalgaUnreachable)
     return { message: `${error.message}: ${where}`, code: EXIT.unreachable };

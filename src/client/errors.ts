@@ -73,14 +73,17 @@ export class DalgaUnreachable extends Error {
   override readonly name = 'DalgaUnreachable';
   /** Where Dalga was looked for. */
   readonly url: string;
+  /** Whether an answer had begun: then it is Dalga that was there. */
+  readonly begun: boolean;
 
-  constructor(url: string, what: string, cause?: unknown) {
+  constructor(url: string, what: string, { begun, cause }: { begun: boolean; cause?: unknown }) {
     const reason = reasonOf(cause);
     super(
       `${url} ${what}${reason === undefined ? '' : ` (${reason})`}`,
       cause === undefined ? undefined : { cause },
     );
     this.url = url;
+    this.begun = begun;
   }
 }
 

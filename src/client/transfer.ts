@@ -41,7 +41,8 @@ export async function importJobs(
   } finally {
     await body.end();
   }
-  if (totals === undefined) throw new DalgaUnreachable(transport.base, 'broke off its answer');
+  if (totals === undefined)
+    throw new DalgaUnreachable(transport.base, 'broke off its answer', { begun: true });
   if (!totals.complete) throw new ImportEnded(totals);
   return totals;
 }

@@ -82,7 +82,7 @@ export class Transport {
       const { fetch: send = fetch } = this.#options;
       deadline.start();
       const request = () => send(url, { ...init, signal: deadline.signal });
-      const response = await this.during(deadline, request, 'cannot be reached');
+      const response = await this.during(deadline, request, false);
       if (!response.ok) throw await this.during(deadline, () => this.#problem(response));
       if (mediaType !== null && mediaTypeOf(response) !== mediaType) await this.#refuse(response);
       return { response, deadline };
@@ -97,15 +97,17 @@ export class Transport {
     return new Deadline(signal, timeout);
   }
 
-  /** Waits for the server, and says what became of it where it fails. */
-  async during<T>(deadline: Deadline, wait: () => Promise<T>, failure = 'broke off its answer'): Promise<T> {
+  /** Waits for the server, and says what became of it where it fails. @param begun whether its answer has begun */
+  async during<T>(deadline: Deadline, wait: () => Promise<T>, begun = true): Promise<T> {
     try {
       return await wait();
     } catch (cause) {
       deadline.throwIfCalledOff();
       if (deadline.passed)
-        throw new DalgaUnreachable(this.base, `did not answer within ${deadline.timeout} ms`);
-      throw new DalgaUnreachable(this.base, failure, cause);
+        throw new DalgaUnreachable(this.base, `did not answer within ${deadline.timeout} ms`, { begun });
+      throw new DalgaUnreachable(this.base, begun ? 'broke off its answer' : 'cannot be reached', {
+        ...{ begun, cause },
+      });
     }
   }
 
@@ -149,7 +151,9 @@ export class Transport {
     const problem = parseProblem(response, text);
     if (problem !== null) return new DalgaProblem(problem, retryAfterOf(response));
     if (GATEWAY.has(response.status))
-      return new DalgaUnreachable(this.base, `cannot be reached: a proxy answers ${response.status} for it`);
+      return new DalgaUnreachable(this.base, `cannot be reached: a proxy answers ${response.status} for it`, {
+        begun: false,
+      });
     return this.#notDalga(response, `and ${mediaTypeOf(response) || 'no media type'}`);
   }
 

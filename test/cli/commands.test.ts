@@ -260,5 +260,27 @@ t.test('import and export', async (t) => {
   t.match(await run('import', folder), { code: 2, err: /cannot be read \(EISDIR\)/ });
   t.match(await run('export', join(folder, 'x', 'y')), { code: 2, err: /y cannot be written \(ENOENT\)/ });
   jobs.faults.set('3', new DalgaError('database_unavailable', 'MySQL is away'));
-  t.match(await run('import', file), { code: 3, err: 'dalga: the import ended early: MySQL is away\n' });
+  t.match(await run('import', file), {
+    code: 3,
+    err: /dalga: the import broke off with 0 jobs stored, .* imported again: .*\ndalga: the import ended early: MySQL is away\n$/,
+  });
+});
+
+t.test('an import whose answer breaks off says how far it came, and that it may be run again', async (t) => {
+  let progress = '{"lines":3000,"stored":2000,"created":2000,"refused":0}\n';
+  const { url } = await stubServer(t, (_request, response) => {
+    response.writeHead(200, { 'content-type': 'application/x-ndjson' });
+    response.flushHeaders();
+    response.write(progress, () => response.destroy());
+  });
+  const again = 'the same may be imported again: what is stored already stays as it is';
+  const run = () => shell(url, { stdin: Readable.from([Buffer.from('{}')]) })('import', '-');
+  const { code, err } = await run();
+  t.equal(code, 3);
+  const [first, second] = err.split('\n');
+  t.equal(first, `dalga: the import broke off with 2000 jobs stored, as Dalga told last; ${again}`);
+  t.match(second, /^dalga: http:\S+ broke off its answer \(\w+\)$/, 'DALGA_URL is right');
+  // A part of a line.
+  progress = '{"lines"';
+  t.match((await run()).err, `dalga: the import broke off before Dalga told of any stored job; ${again}\n`);
 });

@@ -104,11 +104,13 @@ t.test('a server that is away, is silent, or breaks off', async (t) => {
     name: 'DalgaUnreachable',
     url: `http://127.0.0.1:${port}`,
     message: `http://127.0.0.1:${port} cannot be reached (ECONNREFUSED)`,
+    begun: false,
   });
   const silent = await stubServer(t, () => {});
   await t.rejects(new DalgaClient({ url: silent.url }).get(name, { timeout: 1 }), {
     name: 'DalgaUnreachable',
     message: /did not answer within 1 ms$/,
+    begun: false,
   });
   const broken = await stubServer(t, (_request, response) => {
     response.writeHead(200, { 'content-type': 'application/json', 'content-length': '100' });
@@ -117,6 +119,7 @@ t.test('a server that is away, is silent, or breaks off', async (t) => {
   await t.rejects(new DalgaClient({ url: broken.url }).get(name), {
     name: 'DalgaUnreachable',
     message: /broke off its answer/,
+    begun: true,
   });
 });
 

@@ -2,6 +2,7 @@ import { createReadStream, createWriteStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { DalgaUnreachable, ImportEnded, type ImportProgress } from '../../client/client.ts';
 import { monotonicNow } from '../../clock.ts';
 import { type Command, CommandError, EXIT } from '../command.ts';
 import { FILTERS, filtersOf } from '../job-options.ts';
@@ -23,9 +24,13 @@ export const importJobs: Command = {
     const size = file === '-' ? null : await sizeOf(file);
     const source = file === '-' ? stdin : createReadStream(file);
     const progress = createProgress(output.stderr, monotonicNow);
+    let told: ImportProgress | undefined;
     try {
       const totals = await client.import(counted(source, size, progress), {
         timeout: TIMEOUT,
+        onProgress: (last) => {
+          told = last;
+        },
         onRefused: ({ line, detail }) => {
           progress.end();
           output.say(`line ${line}: ${detail}`);
@@ -38,7 +43,11 @@ export const importJobs: Command = {
       const json = output.json ? { json: totals } : {};
       return { ...json, code: refused === 0 ? EXIT.done : EXIT.missing };
     } catch (error) {
-      throw source.errored ? new CommandError(`${file} cannot be read (${codeOf(source.errored)})`) : error;
+      if (source.errored) throw new CommandError(`${file} cannot be read (${codeOf(source.errored)})`);
+      progress.end();
+      if (error instanceof ImportEnded) output.say(brokenOff(error.totals));
+      else if (error instanceof DalgaUnreachable && error.begun) output.say(brokenOff(told));
+      throw error;
     } finally {
       progress.end();
     }
@@ -76,6 +85,15 @@ export const exportJobs: Command = {
     return {};
   },
 };
+
+/** @param told what Dalga has told of it last */
+function brokenOff(told: ImportProgress | undefined): string {
+  const stored =
+    told === undefined
+      ? 'before Dalga told of any stored job'
+      : `with ${told.stored} jobs stored, as Dalga told last`;
+  return `the import broke off ${stored}; the same may be imported again: what is stored already stays as it is`;
+}
 
 async function sizeOf(file: string): Promise<number> {
   try {
