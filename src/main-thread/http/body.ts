@@ -7,6 +7,13 @@ import { forEachPair, shorten } from './request-target.ts';
 /** A body with parameters, unparsed; an empty one counts as none, whatever its content type. */
 export type Body = { readonly kind: 'json' | 'form'; readonly bytes: Buffer };
 
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Its parameters cannot stand in a query string or a form. */
+    takesJsonAlone?: boolean;
+  }
+}
+
 /** Replaces Fastify's body parsers: they refuse empty bodies, and keep one of two equal keys. */
 export function addBodyParsers(app: FastifyInstance): void {
   app.removeAllContentTypeParsers();
@@ -22,14 +29,24 @@ export function addBodyParsers(app: FastifyInstance): void {
   }
   add('application/x-www-form-urlencoded', (request, bytes) => {
     // What curl -d says of whatever it sends. No parameter's name begins so.
-    if (looksLikeJson(bytes)) throw unsupportedMediaType(`the Content-Type is that of a form, ${JSON_HINT}`);
+    const fault = 'the Content-Type is that of a form';
+    if (looksLikeJson(bytes)) throw refuseType(request, `${fault}, ${JSON_HINT}`);
+    if (request.routeOptions.config.takesJsonAlone) throw refuseType(request, fault);
     return unencoded(request, { kind: 'form', bytes });
   });
   add('*', (request, bytes) => {
     const type = request.headers['content-type'];
     const fault = type === undefined ? 'the body has no Content-Type' : 'the Content-Type is not supported';
-    throw unsupportedMediaType(looksLikeJson(bytes) ? `${fault}, ${JSON_HINT}` : fault);
+    throw refuseType(request, looksLikeJson(bytes) ? `${fault}, ${JSON_HINT}` : fault);
   });
+}
+
+function refuseType({ method, routeOptions: { config, url } }: FastifyRequest, fault: string): DalgaError {
+  if (!config.takesJsonAlone) return unsupportedMediaType(fault);
+  return new DalgaError(
+    'unsupported_media_type',
+    `${fault}: ${method} ${url} takes a body of application/json alone`,
+  );
 }
 
 const JSON_HINT = 'and the body looks like JSON (then send Content-Type: application/json)';

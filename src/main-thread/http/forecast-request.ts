@@ -8,9 +8,8 @@ import type { ForecastRange } from '../../protocol/forecast.ts';
 import { type Body, parseObject } from './body.ts';
 import { checkMember } from './bulk-job.ts';
 import { integer, time } from './parameter-types.ts';
-import { readParameterObject } from './parameters.ts';
-import { unsupportedMediaType } from './problem.ts';
-import { shorten } from './request-target.ts';
+import { readParameterObject, unknownParameter } from './parameters.ts';
+import { forEachPair, shorten } from './request-target.ts';
 
 export const SCHEDULES_LIMIT = 100;
 export const ADDED_LIMIT = 100_000_000;
@@ -55,11 +54,10 @@ export async function readForecastRequest(
   body: Body | undefined,
   clock: Clock,
 ): Promise<ForecastRequest> {
-  if (query !== '') {
-    throw new DalgaError('unknown_parameter', 'POST /forecast takes its parameters in a JSON body alone');
-  }
+  forEachPair(query, (name) => {
+    throw unknownParameter(name, 'POST /forecast takes its parameters in a JSON body alone');
+  });
   if (body === undefined) throw invalidParameter('schedules', 'is required, in a JSON body');
-  if (body.kind !== 'json') throw unsupportedMediaType('POST /forecast takes a JSON body');
   const members = parseObject(body.bytes, 'the body') as Record<string, unknown>;
   const range: { -readonly [Name in keyof RangeValues]: number } = {};
   for (const [name, value] of Object.entries(members)) {
@@ -121,9 +119,8 @@ function within(path: string, { code, parameter, message }: DalgaError): DalgaEr
 }
 
 function unknown(name: string): DalgaError {
-  const parameter = shorten(name);
   const names = [...Object.keys(rangeTypes), 'schedules'];
-  const meant = nearest(parameter.toLowerCase(), names);
+  const meant = nearest(shorten(name).toLowerCase(), names);
   const rule = meant === undefined ? `POST /forecast takes ${names.join(', ')}` : `did you mean ${meant}?`;
-  return new DalgaError('unknown_parameter', `${parameter} is not known: ${rule}`, { parameter });
+  return unknownParameter(name, rule);
 }

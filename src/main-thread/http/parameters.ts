@@ -246,7 +246,7 @@ function known(taker: Taker, spelling: string, others: readonly string[] = []): 
   throw unknownParameter(spelling, `${taker} takes ${[...taken, ...others].join(', ')}`);
 }
 
-function unknownParameter(spelling: string, rule: string): DalgaError {
+export function unknownParameter(spelling: string, rule: string): DalgaError {
   const name = shorten(spelling);
   const shown = name === '' ? 'a parameter without a name' : name;
   return new DalgaError('unknown_parameter', `${shown} is not known: ${rule}`, { parameter: name });

@@ -149,19 +149,34 @@ t.test('POST /forecast refuses what it cannot tell, and stores nothing', async (
   }
   t.match(await post({ schedules: [good] }, '?step=60'), {
     status: 400,
-    body: { code: 'unknown_parameter' },
+    body: {
+      ...{ code: 'unknown_parameter', parameter: 'step' },
+      detail: 'step is not known: POST /forecast takes its parameters in a JSON body alone',
+    },
   });
   t.match(await ask({ method: 'POST', path: '/forecast' }), {
     status: 400,
     body: { parameter: 'schedules' },
   });
-  t.match(
-    await ask({
-      ...{ method: 'POST', path: '/forecast', body: 'step=60' },
-      headers: { 'content-type': 'application/x-www-form-urlencoded' },
-    }),
-    { status: 415 },
-  );
+  const form = 'application/x-www-form-urlencoded';
+  for (const [type, body, fault] of [
+    [form, 'step=60', 'the Content-Type is that of a form'],
+    [
+      form,
+      '{"step":60}',
+      /^the Content-Type is that of a form, and .* send Content-Type: application\/json\)/,
+    ],
+    ['text/plain', 'step=60', 'the Content-Type is not supported'],
+  ] as const) {
+    const { status, body: problem } = await ask({
+      ...{ method: 'POST', path: '/forecast', body },
+      headers: { 'content-type': type },
+    });
+    t.equal(status, 415);
+    const { detail } = problem as { detail: string };
+    t.match(detail, fault);
+    t.ok(detail.endsWith(': POST /forecast takes a body of application/json alone'), detail);
+  }
   t.match(await post({ schedules: [good] }), { status: 503, body: { code: 'not_owner' } });
   t.equal(jobs.rows.size, 0);
 });

@@ -68,7 +68,8 @@ export function addInsightRoutes(app: FastifyInstance, insight: Insight, clock: 
     return sendJson(reply, 200, JSON.stringify(formatForecast(range, await insight.forecast(range))));
   });
 
-  app.post('/forecast', { schema: addedForecastSchema }, async (request, reply) => {
+  const config = { takesJsonAlone: true };
+  app.post('/forecast', { schema: addedForecastSchema, config }, async (request, reply) => {
     const { query } = splitTarget(request.raw.url!);
     const { range, now, added } = await readForecastRequest(query, request.body as Body | undefined, clock);
     const stored = await insight.forecast(range);
