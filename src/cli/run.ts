@@ -123,6 +123,12 @@ function loginOf(username: string, password: string): string {
   }
 }
 
+/** The path in DALGA_URL, where there is one: what is not found is often not there, but at the root. */
+function belowOf({ DALGA_URL: given = '' }: World['env']): string {
+  const path = URL.canParse(given) ? new URL(given).pathname : '/';
+  return path === '/' ? '' : `; DALGA_URL says that Dalga is below ${path}`;
+}
+
 /** What a person is told of an error; null for one that nobody foresaw. */
 function explain(
   error: unknown,
@@ -130,6 +136,7 @@ function explain(
 ): { readonly message: string; readonly code: number } | null {
   if (error instanceof DalgaProblem) {
     if (error.missing) return { message: error.message, code: EXIT.missing };
+    if (error.code === 'not_found') return { message: `${error.message}${belowOf(env)}`, code: EXIT.refused };
     if (!LATER.has(error.status)) return { message: error.message, code: EXIT.refused };
     return { message: `Dalga cannot do it now: ${error.message}`, code: EXIT.unreachable };
   }

@@ -83,6 +83,16 @@ t.test('a user and a password in DALGA_URL, and a path below which Dalga is', as
   t.match(await shell(url.replace('//', '//%zz@'))('status'), { code: 2, err: /percent-encoded/ });
 });
 
+t.test('a path in DALGA_URL that Dalga does not have', async (t) => {
+  const { port } = await serve(t);
+  const url = `http://127.0.0.1:${port}`;
+  t.match(await shell(`${url}/foo`)('status'), {
+    code: 2,
+    err: 'dalga: there is nothing at this path: see /docs; DALGA_URL says that Dalga is below /foo\n',
+  });
+  t.notMatch((await shell(url)('get', 'k', 'j')).err, /DALGA_URL/, 'a job that is not there is none of that');
+});
+
 t.test('help', async (t) => {
   const run = shell(undefined);
   const overview = await run('help');
