@@ -32,7 +32,7 @@ export function readBulkJob(bytes: Buffer): BulkJob {
  * The line of which an import makes the same job, with its end: the runs that max_runs has left count from then on.
  *
  * @param now Unix ms
- * @returns '' for a job that has none left, and is only waiting to be removed
+ * @returns '' for a job that has none left, and is to be removed, or paused for ever
  */
 export function formatBulkJob(row: JobRow, now: number): string {
   const { routingKey, job, schedule } = row;
