@@ -167,11 +167,15 @@ t.test('the MySQL grants and RabbitMQ permissions of the README are enough', asy
   t.teardown(() => first.process.kill());
   const put = await fetch(`${first.url}/jobs/${queue}/x?interval=1`, { method: 'PUT' });
   t.equal(put.status, 201);
-  await consumer.take(2);
+  const runs = ({ process }: typeof first) =>
+    consumer.take(2).catch((error: Error) => {
+      throw new Error(`${error.message}: ${process.tail()}`);
+    });
+  await runs(first);
   await first.process.kill();
   const second = await again();
   t.teardown(() => second.process.kill());
-  await consumer.take(2);
+  await runs(second);
   t.equal((await fetch(`${second.url}/jobs/${queue}/x`, { method: 'DELETE' })).status, 204);
   t.equal(await second.process.stop(), 0);
 });
